@@ -1,0 +1,31 @@
+/** The workflow engine as the API and the sweeper use it. */
+import type { TurnInput } from '../turn-contract.js';
+
+export interface StartTurn {
+  readonly input: TurnInput;
+  readonly conversationId: string | null;
+  readonly agent: string;
+  readonly model: string;
+  readonly principalId: string;
+  /** One line for operators, no content of the conversation. */
+  readonly summary: string;
+}
+
+/** What the engine knows of a turn: the run whose memo names it. */
+export type EngineState =
+  | { readonly kind: 'running' }
+  | { readonly kind: 'absent' }
+  | { readonly kind: 'ended'; readonly how: 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out' };
+
+export interface TurnEngine {
+  /** Safe to repeat: a turn that is already running is left alone. @throws `engine.unavailable`, `conversation.busy`. */
+  start(turn: StartTurn): Promise<void>;
+  /** Durable cancel; no error when there is nothing to cancel. @throws `engine.unavailable`. */
+  cancel(turnId: string, conversationId: string | null): Promise<void>;
+  /** @throws `engine.unavailable`. */
+  describe(turnId: string, conversationId: string | null): Promise<EngineState>;
+  /** The workflow's `progress` query; null when it is not running or does not answer in time. */
+  progress(turnId: string, conversationId: string | null): Promise<unknown>;
+  /** Round trip to the engine, for health. @throws `engine.unavailable`. */
+  ping(): Promise<{ readonly latencyMs: number; readonly version: string }>;
+}

@@ -1,0 +1,161 @@
+/**
+ * Turns, their items and tool-call receipts. All writes are idempotent and fenced: a step is held by one attempt, and a
+ * write of an older attempt changes nothing. Methods throw `store.unavailable` when the database cannot be reached.
+ */
+import type { Item } from '../item.js';
+import type { TokenUsage } from '../pricing.js';
+import type { Scope } from '../scope.js';
+import type { ToolCallRecord } from '../tool.js';
+import type { CallModelResult } from '../turn-contract.js';
+import type { IncompleteReason, StoredItem, TerminalStatus, TurnError, TurnRecord, TurnSettings } from '../turn.js';
+
+export interface NewTurn {
+  readonly id: string;
+  readonly conversationId: string | null;
+  /** The parent turn. Undefined: the conversation's head (null when it has none or there is no conversation). */
+  readonly parentId: string | null | undefined;
+  readonly settings: TurnSettings;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly background: boolean;
+  readonly stored: boolean;
+  readonly requestId: string;
+  readonly idempotencyKey: string | null;
+  /** SHA-256 of the canonical body; compared when the key is seen again. */
+  readonly requestHash: string;
+  /** Input items in order; ids already given. */
+  readonly input: readonly Item[];
+}
+
+export type AcceptOutcome =
+  | { readonly kind: 'accepted'; readonly turn: TurnRecord }
+  /** The same Idempotency-Key with the same body: the turn it made. */
+  | { readonly kind: 'replayed'; readonly turn: TurnRecord };
+
+/** Everything a model step is built from. */
+export interface StepContext {
+  readonly turn: TurnRecord;
+  /** Items of all ancestors (oldest first) and of the turn itself, in order. Starts at the newest compaction item. */
+  readonly path: readonly StoredItem[];
+  /** Calls of the path's turns, in order. */
+  readonly toolCalls: readonly ToolCallRecord[];
+}
+
+export interface StepRef { readonly turnId: string; readonly step: number }
+
+export interface StepClaim {
+  readonly attempt: number;
+  /** First event number this attempt may use if the event log lost the turn; above all given out before. */
+  readonly firstSequence: number;
+  /** The committed result of the step, when an earlier attempt got that far; then there is nothing left to do. */
+  readonly committed: CallModelResult | null;
+}
+
+/** One call to a provider, for the usage ledger. */
+export interface ModelCallEntry {
+  readonly model: string;
+  readonly outcome: 'completed' | 'failed' | 'cancelled';
+  readonly failureCode: string | null;
+  readonly usage: TokenUsage;
+  readonly costMicros: number | null;
+  readonly firstTokenMs: number | null;
+  readonly durationMs: number;
+}
+
+export interface TurnEnding {
+  readonly status: TerminalStatus;
+  readonly incompleteReason: IncompleteReason | null;
+  readonly error: TurnError | null;
+}
+
+export interface StepCommit extends StepRef {
+  readonly attempt: number;
+  /** Output items of the step in order; written at indexes 0… of the step. */
+  readonly items: readonly Item[];
+  /** One per call item, `itemId` naming it. */
+  readonly toolCalls: readonly Omit<ToolCallRecord, 'attempt' | 'result' | 'fullResult' | 'resultHash' | 'error' | 'durationMs'>[];
+  readonly modelCalls: readonly ModelCallEntry[];
+  readonly answeredBy: string;
+  readonly result: CallModelResult;
+  /** Close the turn in the same transaction. */
+  readonly ending: TurnEnding | null;
+}
+
+export interface ToolClaim {
+  readonly call: ToolCallRecord;
+  readonly item: StoredItem;
+  /** `run`: do it. `done`: the receipt is in `call`. `unknown`: an unkeyed call was begun before and never finished. */
+  readonly decision: 'run' | 'done' | 'unknown';
+}
+
+export interface ToolReceipt {
+  readonly turnId: string;
+  readonly step: number;
+  readonly callIndex: number;
+  readonly attempt: number;
+  readonly status: 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
+  readonly result: string;
+  readonly fullResult: string | null;
+  readonly resultHash: string;
+  readonly error: TurnError | null;
+  readonly durationMs: number;
+  /** The finished item, replacing the one written with the step. */
+  readonly item: Item;
+}
+
+export interface ItemPage { readonly items: readonly StoredItem[]; readonly hasMore: boolean }
+export interface PageQuery { readonly after: string | null; readonly limit: number; readonly order: 'asc' | 'desc' }
+
+/** A turn without a terminal state, as the sweeper sees it. */
+export interface OpenTurn {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly conversationId: string | null;
+  readonly requestId: string;
+  readonly settings: TurnSettings;
+  readonly createdAtMs: number;
+}
+
+export interface TurnStore {
+  /**
+   * One transaction: the turn with its input items, and step 1 claimed as attempt 1.
+   * @throws `conversation.not-found`, `conversation.busy` (message names the running turn), `response.not-found`
+   *   (unknown parent, param `previous_response_id`), `response.still-running` (parent not ended),
+   *   `request.idempotency-mismatch`.
+   */
+  accept(scope: Scope, turn: NewTurn): Promise<AcceptOutcome>;
+  get(scope: Scope, turnId: string): Promise<TurnRecord | null>;
+  /** Output items of a turn in order. */
+  output(scope: Scope, turnId: string): Promise<readonly StoredItem[]>;
+  /** Pages over what the model saw as input: own input items first, then the ancestors', newest first for `desc`. */
+  inputItems(scope: Scope, turnId: string, page: PageQuery): Promise<ItemPage>;
+  /** @returns null for an unknown turn. */
+  loadContext(scope: Scope, turnId: string): Promise<StepContext | null>;
+  /**
+   * Take a step for a new attempt (attempt number + 1), fencing all earlier ones; marks the turn `in_progress`.
+   * @throws `turn.cancelled` when the turn has already ended.
+   */
+  claimStep(scope: Scope, step: StepRef): Promise<StepClaim>;
+  /** @returns false when a newer attempt holds the step or the turn has ended: nothing was written. */
+  commitStep(scope: Scope, commit: StepCommit): Promise<boolean>;
+  /** Take a tool call for a new attempt; an `unkeyed` call that was begun before is not given out again. */
+  claimTool(scope: Scope, key: { turnId: string; step: number; callIndex: number }): Promise<ToolClaim>;
+  /** @returns false when a newer attempt holds the call: nothing was written. */
+  commitTool(scope: Scope, receipt: ToolReceipt): Promise<boolean>;
+  /**
+   * Close a turn that is not closed; items still in progress become `incomplete`, calls without receipt `cancelled`.
+   * @returns the turn as it is now, and whether this call closed it.
+   */
+  finish(scope: Scope, turnId: string, ending: TurnEnding): Promise<{ turn: TurnRecord; closedNow: boolean }>;
+  /** Record the number of the terminal event, once it is published. */
+  recordLastSequence(scope: Scope, turnId: string, lastSequence: number): Promise<void>;
+  /** Replace one stored item's data (input preparation: a fetched file gets its id). */
+  replaceItem(scope: Scope, turnId: string, step: number, index: number, item: Item): Promise<void>;
+  /** The whole result of a tool call of this conversation path, by the id of its item. */
+  fullResult(scope: Scope, turnId: string, itemId: string): Promise<string | null>;
+  /** Delete a turn and its items. Children keep their place: their parent becomes the deleted turn's parent. */
+  remove(scope: Scope, turnId: string): Promise<boolean>;
+  /** System-wide, oldest first: turns without a terminal state older than `olderThanMs`. */
+  listOpen(olderThanMs: number, limit: number): Promise<readonly OpenTurn[]>;
+  /** System-wide: delete turns with `store: false` that ended before `endedBeforeMs`. @returns how many. */
+  purgeUnstored(endedBeforeMs: number, limit: number): Promise<number>;
+}

@@ -1,0 +1,138 @@
+/**
+ * The contract between the workflow `turn`, its activities and whoever starts it. Zod-free and Node-free: the workflow
+ * imports it. All of it is JSON and small: ids, names, counts, decisions and previews of at most 512 bytes, never content.
+ */
+import type { LimitReason, TurnLimits } from './limits.js';
+import type { ToolEffect } from './tool.js';
+import type { IncompleteReason, TerminalStatus } from './turn.js';
+
+export const TURN_WORKFLOW_TYPE = 'turn';
+export const PROGRESS_QUERY = 'progress';
+export const DEFAULT_TASK_QUEUE = 'turnstone';
+export const PREVIEW_MAX_BYTES = 200;
+
+export const SEARCH_ATTRIBUTES = {
+  tenant: 'TurnstoneTenant',
+  user: 'TurnstoneUser',
+  conversation: 'TurnstoneConversation',
+  agent: 'TurnstoneAgent',
+  model: 'TurnstoneModel',
+  outcome: 'TurnstoneOutcome',
+} as const;
+
+/** One workflow id per conversation makes Temporal the lock: one running turn each. */
+export function turnWorkflowId(turnId: string, conversationId: string | null): string {
+  return conversationId === null ? `turn/${turnId}` : `conversation/${conversationId}`;
+}
+
+export interface TurnInput {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly requestId: string;
+  readonly limits: TurnLimits;
+  /** Carried over `continueAsNew`; absent on the first run. */
+  readonly resumed?: TurnLoopState;
+}
+
+/** The loop's whole state: what a continued run starts from. */
+export interface TurnLoopState {
+  readonly step: number;
+  readonly toolCalls: number;
+  readonly tokens: number;
+  readonly costMicros: number;
+  readonly startedAtMs: number;
+  /** fingerprint + result hash -> how often. Bounded by maxToolCalls. */
+  readonly repeats: Readonly<Record<string, number>>;
+}
+
+export interface TurnResult {
+  readonly status: TerminalStatus;
+  readonly steps: number;
+  readonly toolCalls: number;
+}
+
+export interface CallModelInput {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly requestId: string;
+  readonly step: number;
+  /** Set when a limit is reached: answer without tools and close the turn as `incomplete` for this reason. */
+  readonly wrapUp?: LimitReason;
+}
+
+/** A server-side tool call, as far as the workflow must know it to schedule it. */
+export interface PlannedCall {
+  readonly callIndex: number;
+  readonly name: string;
+  readonly taskQueue: string;
+  readonly timeoutMs: number;
+  /** Attempts Temporal may make; 1 for `unkeyed`. */
+  readonly attempts: number;
+  readonly effect: ToolEffect;
+  /** Hash of name and arguments, for the repeated-call limit. */
+  readonly fingerprint: string;
+  readonly preview: string;
+}
+
+export interface CallModelResult {
+  /** `calls`: run them and come back. Everything else closed the turn in the same commit. */
+  readonly outcome: 'calls' | 'closed';
+  /** Status the turn was closed with; null for `calls`. */
+  readonly status: TerminalStatus | null;
+  readonly model: string;
+  readonly calls: readonly PlannedCall[];
+  /** Calls the client must answer: after this step's own calls the turn ends. */
+  readonly clientCalls: number;
+  readonly tokens: number;
+  readonly costMicros: number;
+}
+
+export interface RunToolInput {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly requestId: string;
+  readonly step: number;
+  readonly callIndex: number;
+}
+
+export interface RunToolResult {
+  readonly status: 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
+  readonly resultHash: string;
+  readonly preview: string;
+}
+
+export interface FinishTurnInput {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly requestId: string;
+  readonly status: TerminalStatus;
+  readonly incompleteReason?: IncompleteReason;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** Implemented in `activities/`. Every method is safe to repeat: it looks for its own committed result first. */
+export interface TurnActivities {
+  /** One model step. Throws ApplicationFailure with `type` = failure code; retryable ones per the failure table. */
+  callModel(input: CallModelInput): Promise<CallModelResult>;
+  /** One tool call. A failed tool is a result; only infrastructure throws. */
+  runTool(input: RunToolInput): Promise<RunToolResult>;
+  /** Write the terminal state if the turn has none yet, and its one terminal event. */
+  finishTurn(input: FinishTurnInput): Promise<void>;
+}
+
+/** Answer of the query `progress`. */
+export interface TurnProgressView {
+  readonly turnId: string;
+  readonly step: number;
+  readonly phase: 'model' | 'tools' | 'finishing' | 'done';
+  readonly stages: readonly ProgressStage[];
+  readonly used: { readonly steps: number; readonly toolCalls: number; readonly tokens: number; readonly costMicros: number };
+  readonly limits: TurnLimits;
+}
+
+export interface ProgressStage {
+  readonly step: number;
+  readonly name: string;
+  readonly status: 'running' | 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
+  readonly detail: string;
+}
