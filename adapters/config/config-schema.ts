@@ -1,0 +1,78 @@
+/**
+ * Every setting of the product with its default: the shape of `turnstone.config.yaml`. What the environment sets is laid
+ * over the file before this schema parses it, so a value is checked by one rule wherever it comes from.
+ */
+import { z } from 'zod';
+import { limitsSchema } from '../../domain/agent.js';
+import { fallbackChainSchema, providerSchema } from '../../domain/provider.js';
+import { DEFAULT_TASK_QUEUE } from '../../domain/turn-contract.js';
+
+const MIB = 1024 * 1024;
+const port = z.int().min(0).max(65_535);
+const taskQueueName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'letters, digits, _ . / and -');
+
+export const ROLES = ['all', 'api', 'turns', 'tools', 'background'] as const;
+export type Role = Exclude<(typeof ROLES)[number], 'all'>;
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+
+const serverSchema = z.strictObject({
+  port: port.default(8080),
+  host: z.string().min(1).max(255).default('127.0.0.1'),
+  /** Images and files arrive inside the request as data URLs, hence megabytes. */
+  body_limit_bytes: z.int().min(1024).max(256 * MIB).default(8 * MIB),
+  /** What running steps may still take when the server stops; what is left over is retried by the next start. */
+  shutdown_grace_ms: z.int().min(0).max(600_000).default(10_000),
+});
+
+const temporalSchema = z.strictObject({
+  /** Ports of the embedded server; 0: the one used last time when it is free, else any free one. */
+  port: port.default(0),
+  ui_port: port.default(0),
+  task_queue: taskQueueName.default(DEFAULT_TASK_QUEUE),
+});
+
+const pythonSchema = z.strictObject({
+  enabled: z.boolean().default(true),
+  /** Interpreters kept warm; each holds about 30 MB. */
+  pool_size: z.int().min(0).max(32).default(1),
+  cpu_seconds: z.int().min(1).max(3600).default(60),
+  memory_mb: z.int().min(128).max(65_536).default(1024),
+  processes: z.int().min(8).max(4096).default(64),
+  disk_mb: z.int().min(1).max(65_536).default(256),
+  output_kb: z.int().min(1).max(16_384).default(256),
+});
+export type PythonSettings = z.infer<typeof pythonSchema>;
+
+export const configSchema = z.strictObject({
+  server: serverSchema.prefault({}),
+  /** Database, files, downloads and the embedded Temporal live here. */
+  data_dir: z.string().min(1).default('.turnstone'),
+  /** Downloads and built bundles; default: `cache` in the data folder. Several installations may share one. */
+  cache_dir: z.string().min(1).optional(),
+  agents_dir: z.string().min(1).optional(),
+  admin_key: z.string().min(20, 'at least 20 characters: whoever has it owns the server').max(200).optional(),
+  log: z
+    .strictObject({ level: z.enum(LOG_LEVELS).default('info'), format: z.enum(['json', 'pretty', 'auto']).default('auto') })
+    .prefault({}),
+  database: z
+    .strictObject({
+      url: z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database').optional(),
+    })
+    .prefault({}),
+  temporal: temporalSchema.prefault({}),
+  roles: z.array(z.enum(ROLES)).min(1).default(['all']),
+  egress: z
+    .strictObject({
+      /** Hosts or CIDR ranges the egress gate lets through although they are private. */
+      allow: z.array(z.string().min(1).max(255)).max(200).default([]),
+    })
+    .prefault({}),
+  python: pythonSchema.prefault({}),
+  /** What `model: auto` means; default: the first provider. */
+  default_model: z.string().min(1).max(200).optional(),
+  providers: z.array(providerSchema).max(50).default([]),
+  fallbacks: z.array(fallbackChainSchema).max(100).default([]),
+  /** Default limits of a turn; agents and requests go below or above them. */
+  limits: limitsSchema.default({}),
+});
+export type ConfigDocument = z.infer<typeof configSchema>;

@@ -1,0 +1,78 @@
+/** The effective configuration as lines for people, without secrets: what `turnstone doctor` shows and the log says once. */
+import type { Config } from './load-config.js';
+
+export interface ConfigLine {
+  readonly key: string;
+  readonly value: string;
+  /** The variable, flag or file line it was set by; `default`. */
+  readonly source: string;
+}
+
+const SET = '(set, not shown)';
+
+/** A database URL without its password. */
+export function withoutPassword(url: string): string {
+  return url.replace(/^([a-z]+:\/\/[^:@/]*):[^@]*@/i, '$1:…@').replace(/(password=)[^&]*/gi, '$1…');
+}
+
+export function describeConfig(config: Config): readonly ConfigLine[] {
+  const line = (key: string, value: unknown): ConfigLine => ({
+    key,
+    value: typeof value === 'string' ? value : JSON.stringify(value),
+    source: config.sources.get(key) ?? 'default',
+  });
+  const { server, log, temporal, python, database } = config;
+  return [
+    line('server.port', server.port),
+    line('server.host', server.host),
+    line('server.body_limit_bytes', server.body_limit_bytes),
+    line('server.shutdown_grace_ms', server.shutdown_grace_ms),
+    line('roles', [...config.roles].join(', ')),
+    line('data_dir', config.dataDir),
+    line('cache_dir', config.cacheDir),
+    line('agents_dir', config.agentsDir ?? '(built in)'),
+    line('admin_key', config.admin_key === undefined ? '(made on first start)' : SET),
+    line('log.level', log.level),
+    line('log.format', log.format),
+    line('database.url', database.url === undefined ? '(embedded)' : withoutPassword(database.url)),
+    ...temporalLines(config),
+    line('temporal.task_queue', temporal.task_queue),
+    line('egress.allow', config.egress.allow.join(', ') || '(none)'),
+    ...Object.entries(python).map(([key, value]) => line(`python.${key}`, value)),
+    line('default_model', config.default_model ?? '(first provider)'),
+    ...config.providers.map((provider, index) => ({
+      key: `providers.${index}`,
+      value: `${provider.name} ${withoutPassword(provider.base_url)}, key ${provider.api_key === undefined ? 'not set' : SET}`,
+      source: config.sources.get('providers') ?? 'file',
+    })),
+    ...config.fallbacks.map((chain, index) => ({
+      key: `fallbacks.${index}`,
+      value: `${chain.name}: ${chain.models.join(' -> ')}`,
+      source: config.sources.get('fallbacks') ?? 'file',
+    })),
+    ...Object.entries(config.limits).map(([key, value]) => limitLine(config, key, value)),
+  ];
+}
+
+function temporalLines(config: Config): ConfigLine[] {
+  const { temporal } = config;
+  if (temporal.address === null) {
+    const port = (key: 'port' | 'ui_port'): ConfigLine => ({
+      key: `temporal.${key}`,
+      value: temporal[key] === 0 ? 'any free one' : String(temporal[key]),
+      source: config.sources.get(`temporal.${key}`) ?? 'default',
+    });
+    return [{ key: 'temporal.address', value: '(embedded)', source: 'default' }, port('port'), port('ui_port')];
+  }
+  const secured = temporal.connection.tls === undefined || temporal.connection.tls === false ? 'no TLS' : 'TLS';
+  const key = temporal.connection.apiKey === undefined ? 'no API key' : 'API key set';
+  return [
+    { key: 'temporal.address', value: `${temporal.address} (${secured}, ${key})`, source: 'TEMPORAL_*' },
+    { key: 'temporal.namespace', value: temporal.namespace, source: 'TEMPORAL_*' },
+  ];
+}
+
+function limitLine(config: Config, key: string, value: number): ConfigLine {
+  const written = `limits.${key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)}`;
+  return { key: written, value: String(value), source: config.sources.get(written) ?? 'default' };
+}
