@@ -79,12 +79,20 @@ export interface FunctionCallOutputItem {
 export type CodeInterpreterOutput =
   | { readonly type: 'logs'; readonly logs: string }
   | { readonly type: 'image'; readonly url: string };
+export interface ProducedFile {
+  readonly id: string;
+  readonly filename: string;
+  readonly mime_type: string;
+  readonly bytes: number;
+}
 export interface CodeInterpreterCallItem {
   readonly type: 'code_interpreter_call';
   readonly id: string;
   readonly code: string | null;
   readonly container_id: string;
   readonly outputs: readonly CodeInterpreterOutput[] | null;
+  /** Ours: every file the code made, images included; read them at `/v1/files/{id}/content`. */
+  readonly turnstone_files?: readonly ProducedFile[];
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'interpreting' | 'failed';
 }
 export interface WebSearchCallItem {

@@ -11,11 +11,24 @@ export function canonicalJson(value: unknown): string {
   });
 }
 
-/** The first `maxBytes` bytes of a text, cut at a character, with an ellipsis when something was left out. */
+/** The first `maxBytes` bytes (UTF-8) of a text on one line, cut at a character, with an ellipsis when something was cut. */
 export function preview(text: string, maxBytes: number): string {
-  const oneLine = text.replace(/\s+/g, ' ').trim();
-  if (new TextEncoder().encode(oneLine).length <= maxBytes) return oneLine;
-  let cut = oneLine.slice(0, maxBytes);
-  while (new TextEncoder().encode(cut).length > maxBytes - 3) cut = cut.slice(0, -1);
-  return `${cut}…`;
+  const ELLIPSIS_BYTES = 3;
+  const oneLine = text.slice(0, maxBytes * 2).replace(/\s+/g, ' ').trim();
+  let kept = '';
+  let bytes = 0;
+  for (const character of oneLine) {
+    bytes += utf8Bytes(character);
+    if (bytes > maxBytes - ELLIPSIS_BYTES) return `${kept}…`;
+    kept += character;
+  }
+  return kept;
+}
+
+/** By hand, because workflow code (which imports this file's types) has no TextEncoder. */
+function utf8Bytes(character: string): number {
+  const point = character.codePointAt(0) ?? 0;
+  if (point < 0x80) return 1;
+  if (point < 0x800) return 2;
+  return point < 0x10000 ? 3 : 4;
 }

@@ -16,6 +16,21 @@ export const modelSettingsSchema = z.strictObject({
   prices: modelPricesSchema.optional(),
 });
 
+/**
+ * Where providers differ in how they spell a request. Left out: what is known to work for the host of `base_url`
+ * (OpenAI and Azure: `max_completion_tokens`; all others: `max_tokens`, the older name).
+ */
+export const providerQuirksSchema = z.strictObject({
+  max_tokens_field: z.enum(['max_tokens', 'max_completion_tokens']).optional(),
+  /** Where the opaque id of the end user goes. `none`: nowhere, for providers that refuse unknown fields. */
+  user_field: z.enum(['user', 'safety_identifier', 'none']).optional(),
+  /** Ask for token counts at the end of a stream (`stream_options`); false for servers that refuse the field. */
+  stream_usage: z.boolean().optional(),
+  /** Responses wire: ask for summaries of the model's reasoning (OpenAI allows it to verified organisations only). */
+  reasoning_summary: z.enum(['auto', 'concise', 'detailed']).optional(),
+});
+export type ProviderQuirks = z.infer<typeof providerQuirksSchema>;
+
 export const providerSchema = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'a lower-case letter, then letters, digits and -'),
   /** `chat`: /chat/completions, spoken by nearly everyone; `responses`: /responses. */
@@ -34,6 +49,9 @@ export const providerSchema = z.strictObject({
   /** Consecutive failures that open the circuit, and how long it stays open. */
   breaker_failures: z.int().min(1).max(100).default(5),
   breaker_open_ms: z.int().min(100).max(600_000).default(15_000),
+  quirks: providerQuirksSchema.optional(),
+  /** Why this provider is here, for the start screen. Set where a provider is found, not by hand. */
+  found: z.string().max(500).optional(),
 });
 export type ProviderSettings = z.infer<typeof providerSchema>;
 

@@ -30,6 +30,8 @@ export interface TurnInput {
   readonly turnId: string;
   readonly requestId: string;
   readonly limits: TurnLimits;
+  /** What the client asked for; shown to operators. */
+  readonly model: string;
   /** Carried over `continueAsNew`; absent on the first run. */
   readonly resumed?: TurnLoopState;
 }
@@ -41,7 +43,7 @@ export interface TurnLoopState {
   readonly tokens: number;
   readonly costMicros: number;
   readonly startedAtMs: number;
-  /** fingerprint + result hash -> how often. Bounded by maxToolCalls. */
+  /** `repeatKey` of a tool call -> how often. Bounded by maxToolCalls. */
   readonly repeats: Readonly<Record<string, number>>;
 }
 
@@ -56,6 +58,8 @@ export interface CallModelInput {
   readonly turnId: string;
   readonly requestId: string;
   readonly step: number;
+  /** What is left of the turn's wall time; the activity ends the call and closes the turn when it is used up. */
+  readonly remainingMs: number;
   /** Set when a limit is reached: answer without tools and close the turn as `incomplete` for this reason. */
   readonly wrapUp?: LimitReason;
 }
@@ -66,11 +70,7 @@ export interface PlannedCall {
   readonly name: string;
   readonly taskQueue: string;
   readonly timeoutMs: number;
-  /** Attempts Temporal may make; 1 for `unkeyed`. */
-  readonly attempts: number;
   readonly effect: ToolEffect;
-  /** Hash of name and arguments, for the repeated-call limit. */
-  readonly fingerprint: string;
   readonly preview: string;
 }
 
@@ -93,11 +93,15 @@ export interface RunToolInput {
   readonly requestId: string;
   readonly step: number;
   readonly callIndex: number;
+  readonly remainingMs: number;
+  /** Do not run it: tell the model that this limit refused the call. */
+  readonly refused?: LimitReason;
 }
 
 export interface RunToolResult {
   readonly status: 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
-  readonly resultHash: string;
+  /** Equal for calls that repeat: same tool, arguments and result (or the same tool called wrongly again). */
+  readonly repeatKey: string;
   readonly preview: string;
 }
 

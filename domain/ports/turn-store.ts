@@ -108,6 +108,7 @@ export interface PageQuery { readonly after: string | null; readonly limit: numb
 /** A turn without a terminal state, as the sweeper sees it. */
 export interface OpenTurn {
   readonly tenantId: string;
+  readonly principalId: string;
   readonly turnId: string;
   readonly conversationId: string | null;
   readonly requestId: string;
@@ -146,6 +147,8 @@ export interface TurnStore {
    * @returns the turn as it is now, and whether this call closed it.
    */
   finish(scope: Scope, turnId: string, ending: TurnEnding): Promise<{ turn: TurnRecord; closedNow: boolean }>;
+  /** Reserve a block of event numbers for a log that was lost. @returns its first number, above all given out before. */
+  reserveSequence(scope: Scope, turnId: string): Promise<number>;
   /** Record the number of the terminal event, once it is published. */
   recordLastSequence(scope: Scope, turnId: string, lastSequence: number): Promise<void>;
   /** Replace one stored item's data (input preparation: a fetched file gets its id). */

@@ -1,0 +1,44 @@
+/** What activities need from outside; `workers/main.ts` supplies it. */
+import type { Failure } from '../domain/failures.js';
+import type { EventLog } from '../domain/ports/event-log.js';
+import type { FileStore } from '../domain/ports/file-store.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { Metrics } from '../domain/ports/metrics.js';
+import type { ModelRegistry } from '../domain/ports/model.js';
+import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
+import type { TurnStore } from '../domain/ports/turn-store.js';
+
+export interface ActivityDeps {
+  readonly turns: TurnStore;
+  readonly files: FileStore;
+  readonly events: EventLog;
+  readonly models: ModelRegistry;
+  readonly tools: readonly Tool[];
+  readonly egress: Egress;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Where tool calls are scheduled; the turns' own queue when one process does everything. */
+  readonly toolTaskQueue: string;
+}
+
+/** Why a call ends before it is done; carried as the `reason` of the AbortSignal. */
+export type StopReason = 'cancel' | 'deadline' | 'shutdown' | 'lost';
+
+/** What a running step or tool call is given by whoever runs it: an activity or the head start. */
+export interface RunContext {
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  /** Temporal's attempt number, 1 for the first. */
+  readonly engineAttempt: number;
+}
+
+export function stopReason(signal: AbortSignal): StopReason | null {
+  return signal.aborted ? (signal.reason as StopReason) : null;
+}
+
+/** Whether a failure is the user's cancel or the turn's deadline: what was made until then is kept and the turn closed. */
+export function stoppedByUs(signal: AbortSignal, error: Failure): 'cancel' | 'deadline' | null {
+  if (error.code !== 'turn.cancelled') return null;
+  const reason = stopReason(signal);
+  return reason === 'cancel' || reason === 'deadline' ? reason : null;
+}

@@ -1,0 +1,105 @@
+/**
+ * The answer of one step from the first model of the chain that gives one. A model that fails in a way another may not
+ * (the failure table's `fallback`) is followed by the next; what it had shown is reset first.
+ */
+import { failure, ruleOf } from '../domain/failures.js';
+import type { Failure } from '../domain/failures.js';
+import type { FinishReason, LanguageModel, ModelRequest } from '../domain/ports/model.js';
+import { stoppedByUs } from './activity-deps.js';
+import { createAnswerAssembler } from './answer-assembler.js';
+import type { AnswerAssembler, AssembledAnswer } from './answer-assembler.js';
+import { callOneModel } from './model-call.js';
+import type { StepRun } from './model-step.js';
+import { toToolItem } from './tool-items.js';
+
+export interface StepAnswer {
+  readonly model: LanguageModel;
+  readonly assembled: AssembledAnswer;
+  readonly finish: FinishReason | null;
+  /** We ended it: the user's cancel, or the turn's time. What was written until then is kept. */
+  readonly stopped: 'cancel' | 'deadline' | null;
+}
+
+/** @throws the last model's failure when none answered. */
+export async function answerWithFallback(step: StepRun, request: ModelRequest, firstIndex: number): Promise<StepAnswer> {
+  const chain = candidates(step);
+  let lastFailure: Failure | null = null;
+  for (const [position, model] of chain.entries()) {
+    const assembler = createStepAssembler(step, firstIndex);
+    const outcome = await callOneModel(model, request, step.signal, (chunk) => {
+      if (!assembler.hasOutput() && chunk.type === 'text-delta') noteFirstToken(step);
+      assembler.push(chunk);
+    });
+    step.modelCalls.push(outcome.entry);
+    noteModelCall(step, model, outcome.entry);
+    if (outcome.failure === null) {
+      return { model, assembled: assembler.finish(), finish: outcome.finish, stopped: null };
+    }
+    const stopped = stoppedByUs(step.signal, outcome.failure);
+    if (stopped !== null) return { model, assembled: assembler.cut(), finish: null, stopped };
+    lastFailure = outcome.failure;
+    const next = chain[position + 1];
+    if (next === undefined || !ruleOf(lastFailure.code).fallback) break;
+    fallBack(step, assembler, firstIndex, { from: model.name, to: next.name, failure: lastFailure });
+  }
+  throw lastFailure ?? failure('model.not-found', 'None of the turn’s models is configured any more; check `providers` and `fallbacks`.');
+}
+
+function candidates(step: StepRun): LanguageModel[] {
+  return step.context.turn.settings.modelChain.flatMap((name) => {
+    const model = step.deps.models.get(name);
+    return model === null ? [] : [model];
+  });
+}
+
+function createStepAssembler(step: StepRun, firstIndex: number): AnswerAssembler {
+  const { settings, conversationId, id } = step.context.turn;
+  const clientNames = new Set(settings.clientFunctions.map((each) => each.name));
+  const tools = new Map(step.deps.tools.map((tool) => [tool.name, tool]));
+  return createAnswerAssembler({
+    firstIndex,
+    emit: (draft) => step.writer.emit(draft),
+    isClientFunction: (name) => clientNames.has(name),
+    maxCalls: settings.limits.maxParallelCalls,
+    toToolItem: (call) => {
+      const type = tools.get(call.name)?.itemType ?? 'turnstone:tool_call';
+      return toToolItem(type, call, conversationId ?? id);
+    },
+  });
+}
+
+function fallBack(
+  step: StepRun,
+  assembler: AnswerAssembler,
+  firstIndex: number,
+  change: { from: string; to: string; failure: Failure },
+): void {
+  step.deps.metrics.fellBack({ from: change.from, to: change.to, code: change.failure.code });
+  step.run.log.warn(
+    { from: change.from, to: change.to, code: change.failure.code, err: change.failure },
+    'model failed; the next one of the chain is asked',
+  );
+  if (!assembler.hasOutput()) return;
+  step.writer.emit({
+    type: 'turnstone:step.reset',
+    step: step.input.step,
+    attempt: step.attempt,
+    output_index: firstIndex,
+    reason: `${change.from} failed; ${change.to} answers instead.`,
+  });
+}
+
+function noteFirstToken(step: StepRun): void {
+  if (step.input.step !== 1) return;
+  const { createdAtMs, settings } = step.context.turn;
+  step.deps.metrics.firstToken({ agent: settings.agent.name, durationMs: Math.max(0, Date.now() - createdAtMs) });
+}
+
+function noteModelCall(step: StepRun, model: LanguageModel, entry: StepRun['modelCalls'][number]): void {
+  const { outcome, durationMs, firstTokenMs, usage, costMicros } = entry;
+  step.deps.metrics.modelCallFinished({ model: model.name, outcome, durationMs, firstTokenMs, usage, costMicros });
+  step.run.log.info(
+    { model: model.name, outcome, durationMs, firstTokenMs, usage, costMicros, code: entry.failureCode ?? undefined },
+    'model call finished',
+  );
+}

@@ -1,0 +1,53 @@
+/** Decides whether a step's context must be compacted first, and does it: one model call, shown and stored as an item. */
+import { failure } from '../domain/failures.js';
+import { newId } from '../domain/ids.js';
+import type { CompactionItem } from '../domain/item.js';
+import type { ModelRequest } from '../domain/ports/model.js';
+import type { StepContext } from '../domain/ports/turn-store.js';
+import { stoppedByUs } from './activity-deps.js';
+import { needsCompaction, summaryRequest } from './compaction.js';
+import { callOneModel } from './model-call.js';
+import { keptItems, writeSummary } from './model-context.js';
+import type { StepRun } from './model-step.js';
+
+export interface CompactedContext {
+  readonly request: ModelRequest;
+  /** The compaction item, when there is one: the step's first item. */
+  readonly items: readonly CompactionItem[];
+}
+
+export async function compactIfNeeded(
+  step: StepRun,
+  build: (context: StepContext) => Promise<ModelRequest>,
+): Promise<CompactedContext> {
+  const request = await build(step.context);
+  const model = step.context.turn.settings.modelChain.map((name) => step.deps.models.get(name)).find((each) => each !== null);
+  if (model === undefined || model === null || !needsCompaction(request, model.contextWindow)) {
+    return { request, items: [] };
+  }
+  const item = { type: 'compaction' as const, id: newId('compaction'), encrypted_content: '' };
+  const marker = { turnId: step.input.turnId, step: step.input.step, index: 0, direction: 'output' as const, item };
+  const kept = new Set(keptItems([...step.context.path, marker]));
+  const old = step.context.path.filter((stored) => !kept.has(stored));
+  // Nothing older than the question itself: the provider decides whether it fits.
+  if (old.length === 0) return { request, items: [] };
+
+  const oldRequest = await build({ ...step.context, path: old });
+  let summary = '';
+  const outcome = await callOneModel(model, summaryRequest(oldRequest.messages, model.contextWindow), step.signal, (chunk) => {
+    if (chunk.type === 'text-delta') summary += chunk.text;
+  });
+  step.modelCalls.push(outcome.entry);
+  // Stopped by us: the answer's own call notices the same signal and closes the turn with what there is.
+  if (outcome.failure !== null && stoppedByUs(step.signal, outcome.failure) !== null) return { request, items: [] };
+  if (outcome.failure !== null) throw outcome.failure;
+  if (summary.trim() === '') {
+    throw failure('model.invalid-reply', `${model.name} wrote an empty summary while compacting the conversation.`);
+  }
+  const done: CompactionItem = { ...item, encrypted_content: writeSummary(summary) };
+  step.writer.emit({ type: 'response.output_item.added', output_index: step.firstIndex, item: done });
+  step.writer.emit({ type: 'response.output_item.done', output_index: step.firstIndex, item: done });
+  step.run.log.info({ replacedItems: old.length, summaryChars: summary.length }, 'conversation compacted');
+  const path = [...step.context.path, { ...marker, item: done }];
+  return { request: await build({ ...step.context, path }), items: [done] };
+}

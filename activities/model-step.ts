@@ -1,0 +1,173 @@
+/**
+ * One model step of a turn: claim it, build the context, stream the answer to the event log, commit. Run by the activity
+ * `callModel` and by the head start; safe to repeat, because a committed step answers with its committed result.
+ */
+import { failure } from '../domain/failures.js';
+import type { ModelRequest } from '../domain/ports/model.js';
+import type { ModelCallEntry, StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
+import { toResponseResource } from '../domain/response-resource.js';
+import type { OutputItem } from '../domain/item.js';
+import type { Scope } from '../domain/scope.js';
+import type { CallModelInput, CallModelResult } from '../domain/turn-contract.js';
+import type { TerminalStatus } from '../domain/turn.js';
+import type { ActivityDeps, RunContext } from './activity-deps.js';
+import { answerWithFallback } from './answer-with-fallback.js';
+import type { StepAnswer } from './answer-with-fallback.js';
+import { compactIfNeeded } from './compact-context.js';
+import type { CompactedContext } from './compact-context.js';
+import { planCalls } from './call-planner.js';
+import { createEventWriter } from './event-writer.js';
+import type { EventWriter } from './event-writer.js';
+import { createPartResolver } from './input-files.js';
+import { toModelMessages } from './model-context.js';
+import { toModelRequest } from './model-request.js';
+import { publishEnd } from './publish-end.js';
+import { parseArguments } from './tool-items.js';
+
+/** Everything the parts of a step share. */
+export interface StepRun {
+  readonly deps: ActivityDeps;
+  readonly scope: Scope;
+  readonly input: CallModelInput;
+  readonly context: StepContext;
+  readonly attempt: number;
+  readonly writer: EventWriter;
+  readonly signal: AbortSignal;
+  readonly run: RunContext;
+  /** Output items the turn had before this step. */
+  readonly firstIndex: number;
+  readonly modelCalls: ModelCallEntry[];
+}
+
+/** @param claimed the claim that acceptance made for step 1; null: claim it here, fencing every earlier attempt. */
+export async function runModelStep(
+  deps: ActivityDeps,
+  scope: Scope,
+  input: CallModelInput,
+  run: RunContext,
+  claimed: StepClaim | null,
+): Promise<CallModelResult> {
+  const startedMs = performance.now();
+  const claim = claimed ?? (await deps.turns.claimStep(scope, { turnId: input.turnId, step: input.step }));
+  if (claim.committed !== null) {
+    if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, claim.firstSequence);
+    return claim.committed;
+  }
+  const context = await deps.turns.loadContext(scope, input.turnId);
+  if (context === null) throw failure('turn.lost', `The turn ${input.turnId} was deleted while it ran.`);
+  // Losing the step to a newer attempt stops the work behind it at once.
+  const lost = new AbortController();
+  const signal = AbortSignal.any([run.signal, lost.signal]);
+  const output = ownOutput(context);
+  const writer = createEventWriter(deps.events, refOf(scope, input), writerRef(input, claim.attempt), () => lost.abort('lost'));
+  const step: StepRun = {
+    deps, scope, input, context, attempt: claim.attempt, writer, signal, run, firstIndex: output.length, modelCalls: [],
+  };
+  await openLog(step, claim, output);
+  const compacted = await compactIfNeeded(step, (kept) => buildRequest(step, kept));
+  const answer = await answerWithFallback(step, compacted.request, step.firstIndex + compacted.items.length);
+  const result = await commit(step, answer, compacted);
+  deps.metrics.stepFinished({ agent: context.turn.settings.agent.name, durationMs: performance.now() - startedMs });
+  return result;
+}
+
+const refOf = (scope: Scope, input: CallModelInput): { tenantId: string; turnId: string } => ({
+  tenantId: scope.tenantId,
+  turnId: input.turnId,
+});
+const writerRef = (input: CallModelInput, attempt: number): { part: string; attempt: number } => ({
+  part: `step/${input.step}`,
+  attempt,
+});
+
+function ownOutput(context: StepContext): OutputItem[] {
+  return context.path
+    .filter((stored) => stored.turnId === context.turn.id && stored.direction === 'output')
+    .map((stored) => stored.item as OutputItem);
+}
+
+/** After a crash the log is gone: it starts again from what is stored, and readers are told to drop the open parts. */
+async function openLog(step: StepRun, claim: StepClaim, output: readonly OutputItem[]): Promise<void> {
+  const { deps, scope, input, context } = step;
+  const ref = refOf(scope, input);
+  const before = await deps.events.state(ref);
+  if (before === null) {
+    await deps.events.open(ref, { firstSequence: claim.firstSequence, snapshot: toResponseResource(context.turn, output) });
+  }
+  const shown = before === null ? claim.attempt > 1 : before.snapshot.output.length > output.length;
+  if (!shown) return;
+  step.writer.emit({
+    type: 'turnstone:step.reset',
+    step: input.step,
+    attempt: claim.attempt,
+    output_index: output.length,
+    reason: 'A new attempt of this step begins; what it had shown is replaced.',
+  });
+}
+
+async function buildRequest(step: StepRun, context: StepContext): Promise<ModelRequest> {
+  const resolve = await createPartResolver(step.deps, step.scope, context, step.signal);
+  const tools = new Map(step.deps.tools.map((tool) => [tool.name, tool]));
+  const wrapUp = step.input.wrapUp ?? null;
+  return toModelRequest(context.turn.settings, toModelMessages(context, resolve, wrapUp), tools, wrapUp);
+}
+
+async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedContext): Promise<CallModelResult> {
+  const { deps, scope, input, context } = step;
+  const tools = new Map(deps.tools.map((tool) => [tool.name, tool]));
+  const ending = endingOf(step, answer);
+  const calls = ending === null ? answer.assembled.calls : answer.assembled.calls.filter((call) => call.kind === 'client');
+  const plan = planCalls({ turnId: input.turnId, step: input.step }, calls, tools, deps.toolTaskQueue);
+  const used = step.modelCalls.reduce(
+    (sum, { usage, costMicros }) => ({
+      tokens: sum.tokens + usage.inputTokens + usage.outputTokens,
+      costMicros: sum.costMicros + (costMicros ?? 0),
+    }),
+    { tokens: 0, costMicros: 0 },
+  );
+  const result: CallModelResult = {
+    outcome: ending === null ? 'calls' : 'closed',
+    status: ending?.status ?? null,
+    model: answer.model.name,
+    calls: plan.planned,
+    clientCalls: plan.clientCalls,
+    ...used,
+  };
+  await step.writer.flush();
+  const written = await deps.turns.commitStep(scope, {
+    turnId: input.turnId,
+    step: input.step,
+    attempt: step.attempt,
+    items: [...compacted.items, ...answer.assembled.items],
+    toolCalls: plan.rows,
+    modelCalls: step.modelCalls,
+    answeredBy: answer.model.name,
+    result,
+    ending,
+  });
+  if (!written) throw failure('turn.stale-attempt', `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`);
+  if (ending !== null) await publishEnd(deps, scope, context.turn.id, 0);
+  return result;
+}
+
+/** Null: there are calls to run. The loop ends on the absence of calls, not on a finish reason. */
+function endingOf(step: StepRun, answer: StepAnswer): TurnEnding | null {
+  const end = (status: TerminalStatus, incompleteReason: TurnEnding['incompleteReason'] = null): TurnEnding => ({
+    status,
+    incompleteReason,
+    error: null,
+  });
+  if (answer.stopped === 'cancel') return end('cancelled');
+  if (answer.stopped === 'deadline') return end('incomplete', 'max_wall_time');
+  if (answer.finish === 'length' && !callsAreWhole(answer)) return end('incomplete', 'max_output_tokens');
+  if (answer.assembled.calls.some((call) => call.kind === 'tool')) return null;
+  if (step.input.wrapUp !== undefined) return end('incomplete', step.input.wrapUp);
+  if (answer.finish === 'length') return end('incomplete', 'max_output_tokens');
+  if (answer.finish === 'content_filter') return end('incomplete', 'content_filter');
+  return end('completed');
+}
+
+/** An answer cut at its token limit may end in the middle of a call's JSON: such a call is never run. */
+function callsAreWhole(answer: StepAnswer): boolean {
+  return answer.assembled.calls.length > 0 && answer.assembled.calls.every((call) => parseArguments(call.arguments) !== undefined);
+}

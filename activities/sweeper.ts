@@ -1,0 +1,106 @@
+/**
+ * The sweeper: finds turns that are open in the store but have no workflow that would end them. One without a workflow is
+ * started again; one whose workflow an operator ended, or the engine lost, is closed as failed. Within 60 s, whatever died.
+ */
+import { isFailure, toFailure } from '../domain/failures.js';
+import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { OpenTurn, TurnEnding } from '../domain/ports/turn-store.js';
+import type { Scope } from '../domain/scope.js';
+import type { ActivityDeps } from './activity-deps.js';
+import { finishTurn } from './finish-turn.js';
+
+/** Younger turns may be between their commit and the start of their workflow. */
+const MIN_AGE_MS = 5_000;
+const BATCH = 200;
+/** Turns sent with `store: false` are kept this long after their end, for clients that reconnect. */
+const UNSTORED_KEPT_MS = 60 * 60_000;
+
+export interface SweeperDeps extends Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'> {
+  readonly engine: TurnEngine;
+}
+
+export interface Sweeper {
+  /** @returns how many turns were started again or closed. */
+  sweep(): Promise<number>;
+  start(intervalMs: number): void;
+  stop(): Promise<void>;
+}
+
+export function createSweeper(deps: SweeperDeps): Sweeper {
+  let timer: NodeJS.Timeout | null = null;
+  let current: Promise<unknown> = Promise.resolve();
+
+  const sweep = async (): Promise<number> => {
+    let changed = 0;
+    for (const turn of await deps.turns.listOpen(MIN_AGE_MS, BATCH)) {
+      if (await sweepOne(deps, turn)) changed += 1;
+    }
+    await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
+    return changed;
+  };
+  const tick = (): void => {
+    current = sweep().catch((error: unknown) => {
+      deps.logger.warn({ err: error, code: toFailure(error).code }, 'sweep failed; it is tried again at the next interval');
+    });
+  };
+
+  return {
+    sweep,
+    start(intervalMs) {
+      timer ??= setInterval(tick, intervalMs);
+      tick();
+    },
+    async stop() {
+      if (timer !== null) clearInterval(timer);
+      timer = null;
+      await current;
+    },
+  };
+}
+
+async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
+  const state = await deps.engine.describe(turn.turnId, turn.conversationId);
+  if (state.kind === 'running') return false;
+  if (state.kind === 'absent') return restart(deps, turn);
+  const scope: Scope = { tenantId: turn.tenantId, principalId: 'sweeper', scopes: [] };
+  await finishTurn(deps, scope, turn.turnId, endingFor(state.how));
+  deps.logger.warn({ tenantId: turn.tenantId, turnId: turn.turnId, how: state.how }, 'turn settled: its workflow had ended');
+  deps.metrics.swept({ outcome: 'settled' });
+  return true;
+}
+
+function endingFor(how: string): TurnEnding {
+  if (how === 'cancelled') return { status: 'cancelled', incompleteReason: null, error: null };
+  const error =
+    how === 'terminated'
+      ? { code: 'turn.terminated', message: 'An operator terminated the workflow of this turn.' }
+      : { code: 'turn.lost', message: `The workflow of this turn ended (${how}) without an answer.` };
+  return { status: 'failed', incompleteReason: null, error };
+}
+
+async function restart(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
+  const { settings } = turn;
+  try {
+    await deps.engine.start({
+      input: {
+        tenantId: turn.tenantId,
+        turnId: turn.turnId,
+        requestId: turn.requestId,
+        limits: settings.limits,
+        model: settings.requestedModel,
+      },
+      conversationId: turn.conversationId,
+      agent: settings.agent.name,
+      model: settings.requestedModel,
+      principalId: turn.principalId,
+      summary: `${settings.agent.name} · started again by the sweeper`,
+    });
+  } catch (error) {
+    // The conversation's previous workflow is still closing: the next sweep starts this one.
+    if (isFailure(error) && error.code === 'conversation.busy') return false;
+    throw error;
+  }
+  deps.logger.warn({ tenantId: turn.tenantId, turnId: turn.turnId }, 'turn had no workflow; it was started');
+  deps.metrics.swept({ outcome: 'restarted' });
+  return true;
+}

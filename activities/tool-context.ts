@@ -1,0 +1,71 @@
+/** What one tool call is given: files of its conversation path, earlier results, progress as stages, the egress gate. */
+import { createHash } from 'node:crypto';
+import type { Item } from '../domain/item.js';
+import type { StepContext } from '../domain/ports/turn-store.js';
+import type { ToolContext, ToolFile, ToolFiles } from '../domain/ports/tool-runtime.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { Scope } from '../domain/scope.js';
+import type { ToolCallKey } from '../domain/tool.js';
+import type { ActivityDeps } from './activity-deps.js';
+import type { EventWriter } from './event-writer.js';
+
+export interface ToolContextInput {
+  readonly deps: ActivityDeps;
+  readonly scope: Scope;
+  readonly key: ToolCallKey;
+  readonly conversationId: string | null;
+  readonly itemId: string;
+  readonly outputIndex: number;
+  readonly writer: EventWriter;
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+}
+
+/** The same for every attempt and for nothing else: from the place in the turn, never from the model's call id. */
+export function idempotencyKeyOf(key: ToolCallKey): string {
+  return createHash('sha256').update(`${key.turnId}/${key.step}/${key.callIndex}`).digest('hex');
+}
+
+export function createToolContext(input: ToolContextInput): ToolContext {
+  const { deps, scope, key, writer, itemId, outputIndex } = input;
+  let stages = 0;
+  return {
+    signal: input.signal,
+    scope,
+    turnId: key.turnId,
+    conversationId: input.conversationId,
+    idempotencyKey: idempotencyKeyOf(key),
+    log: input.log,
+    egress: deps.egress,
+    progress(title, content) {
+      stages += 1;
+      const stage = { stage_id: `${itemId}/${stages}`, title, item_id: itemId, output_index: outputIndex };
+      writer.emit({ type: 'turnstone:stage.completed', ...stage, ...(content === undefined ? {} : { content }) });
+    },
+    files: createToolFiles(deps, scope, key.turnId),
+    results: { read: (id) => deps.turns.fullResult(scope, key.turnId, id) },
+  };
+}
+
+function createToolFiles(deps: ActivityDeps, scope: Scope, turnId: string): ToolFiles {
+  return {
+    async list() {
+      const context: StepContext | null = await deps.turns.loadContext(scope, turnId);
+      const ids = new Set((context?.path ?? []).flatMap((stored) => fileIds(stored.item)));
+      const records = await Promise.all([...ids].map((id) => deps.files.get(scope, id)));
+      return records.filter((record): record is NonNullable<typeof record> => record !== null).map(toToolFile);
+    },
+    read: (id) => deps.files.read(scope, id),
+    save: (file) => deps.files.put(scope, { ...file, purpose: 'assistant_output' }),
+  };
+}
+
+function toToolFile(record: { id: string; filename: string; mimeType: string; bytes: number }): ToolFile {
+  return { id: record.id, filename: record.filename, mimeType: record.mimeType, bytes: record.bytes };
+}
+
+function fileIds(item: Item): string[] {
+  if (item.type === 'code_interpreter_call') return (item.turnstone_files ?? []).map((file) => file.id);
+  if (item.type !== 'message' || item.role === 'assistant') return [];
+  return item.content.flatMap((part) => ('file_id' in part && typeof part.file_id === 'string' ? [part.file_id] : []));
+}

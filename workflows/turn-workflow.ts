@@ -1,0 +1,152 @@
+/**
+ * The workflow `turn`: one accepted message, until exactly one terminal state.
+ * Runs in the workflow sandbox: no Node, no clock but Temporal's, no module-level state. Only ids, names and counts pass
+ * through here; content stays in the store.
+ */
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  continueAsNew,
+  createEventGroup,
+  defineQuery,
+  isCancellation,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ActivityOptions, EventGroupMarker } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, CancelledFailure, defineSearchAttributeKey } from '@temporalio/common';
+import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
+import type { FinishTurnInput, TurnActivities, TurnInput, TurnProgressView, TurnResult } from '../domain/turn-contract.js';
+import type { TerminalStatus } from '../domain/turn.js';
+import { initialState, runTurnLoop } from './turn-loop.js';
+import type { TurnLoopPorts, TurnLoopResult } from './turn-loop.js';
+import { createTurnProgress } from './turn-progress.js';
+import type { TurnProgressTracker } from './turn-progress.js';
+
+/** A worker that dies is noticed this soon; activities beat every 2 s. */
+const HEARTBEAT_TIMEOUT = '10s';
+/** On top of the time the activity gives itself, so that it always ends its own call first and keeps what there is. */
+const ACTIVITY_GRACE_MS = 30_000;
+
+/**
+ * Attempts are bounded by the activities, which know what failed (3 for a model or tool; a database or worker that is
+ * away does not use them up). This bound only stops a crash loop.
+ */
+const RETRY = { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '10s', maximumAttempts: 60 } as const;
+
+const OUTCOME = defineSearchAttributeKey(SEARCH_ATTRIBUTES.outcome, 'KEYWORD');
+
+export const progressQuery = defineQuery<TurnProgressView>(PROGRESS_QUERY);
+
+export async function turn(input: TurnInput): Promise<TurnResult> {
+  const progress = createTurnProgress(input, setCurrentDetails);
+  setHandler(progressQuery, () => progress.view());
+  log.debug('turn begins', turnFields(input));
+  const result = await runToEnd(input, progress);
+  if (result.kind === 'continue') return continueAsNew<typeof turn>({ ...input, resumed: result.state });
+  progress.setPhase('done');
+  recordOutcome(result.status);
+  return { status: result.status, steps: result.state.step, toolCalls: result.state.toolCalls };
+}
+
+async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promise<TurnLoopResult> {
+  try {
+    const start = input.resumed ?? initialState(Date.now());
+    return await runTurnLoop(input.limits, start, createPorts(input, progress));
+  } catch (error) {
+    await CancellationScope.nonCancellable(() => settle(input, progress, error));
+    throw error;
+  }
+}
+
+function turnFields(input: TurnInput): Record<string, string> {
+  return { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+}
+
+function recordOutcome(status: TerminalStatus): void {
+  upsertSearchAttributes([{ key: OUTCOME, value: status }]);
+}
+
+function createPorts(input: TurnInput, progress: TurnProgressTracker): TurnLoopPorts {
+  const ids = { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+  let group: EventGroupMarker | null = null;
+  const inGroup = (options: ActivityOptions): ActivityOptions =>
+    group === null ? options : { ...options, eventGroups: [group] };
+
+  return {
+    nowMs: () => Date.now(),
+    async callModel(step, remainingMs, wrapUp) {
+      group = createEventGroup(`Step ${step}`, { id: `step-${step}` });
+      progress.setPhase(wrapUp === null ? 'model' : 'finishing');
+      const stage = progress.begin(step, input.model, wrapUp === null ? 'model call' : `answer at limit ${wrapUp}`);
+      const options = inGroup(activityOptions(remainingMs, `${input.model} · step ${step}`));
+      const args = { ...ids, step, remainingMs, ...(wrapUp === null ? {} : { wrapUp }) };
+      const result = await tracked(stage, () => proxyActivities<TurnActivities>(options).callModel(args));
+      stage.end('completed', `${result.model}, ${result.tokens} tokens`);
+      return result;
+    },
+    async runTool(step, call, remainingMs, refused) {
+      progress.setPhase('tools');
+      const stage = progress.begin(step, call.name, call.preview);
+      const ownMs = Math.min(call.timeoutMs, remainingMs);
+      const options = { ...inGroup(activityOptions(ownMs, call.name)), taskQueue: call.taskQueue };
+      const args = { ...ids, step, callIndex: call.callIndex, remainingMs, ...(refused === null ? {} : { refused }) };
+      const result = await tracked(stage, () => proxyActivities<TurnActivities>(options).runTool(args));
+      stage.end(result.status, result.preview);
+      return result;
+    },
+    closeForClient: () => finishTurn({ ...ids, status: 'completed' }),
+    shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested,
+    changed: (state) => progress.setState(state),
+  };
+}
+
+async function tracked<T>(stage: { end(status: 'failed' | 'cancelled'): void }, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    stage.end(isCancellation(error) ? 'cancelled' : 'failed');
+    throw error;
+  }
+}
+
+function activityOptions(ownMs: number, summary: string): ActivityOptions {
+  return {
+    startToCloseTimeout: ownMs + ACTIVITY_GRACE_MS,
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    // The activity closes the provider's socket, keeps the partial text, and only then is the cancel done.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    retry: RETRY,
+    summary,
+  };
+}
+
+function finishTurn(input: FinishTurnInput): Promise<void> {
+  const options = { startToCloseTimeout: '1m', retry: RETRY, summary: `close: ${input.status}` } as const;
+  return proxyActivities<TurnActivities>(options).finishTurn(input);
+}
+
+/** The terminal state is written whatever ended the loop: a cancel, a failure, a bug. */
+async function settle(input: TurnInput, progress: TurnProgressTracker, error: unknown): Promise<void> {
+  const ids = { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+  progress.setPhase('finishing');
+  if (isCancellation(error) || error instanceof CancelledFailure) {
+    await finishTurn({ ...ids, status: 'cancelled' });
+    recordOutcome('cancelled');
+    return;
+  }
+  const failed = describeFailure(error);
+  log.warn('turn failed', { ...turnFields(input), code: failed.code });
+  await finishTurn({ ...ids, status: 'failed', error: failed });
+  recordOutcome('failed');
+}
+
+function describeFailure(error: unknown): { code: string; message: string } {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'server.internal', message: cause.message };
+  return { code: 'turn.lost', message: 'The turn could not be finished: its work timed out or its worker was lost repeatedly.' };
+}
