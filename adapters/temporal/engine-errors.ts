@@ -1,0 +1,29 @@
+/** What a failed call to the workflow engine means, decided once. */
+import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
+import { failure, toError } from '../../domain/failures.js';
+import type { Failure } from '../../domain/failures.js';
+
+/** Long enough for a server that is busy, short enough that a request fails before its client gives up. */
+export const CALL_TIMEOUT_MS = 5_000;
+
+export function isNotFound(error: unknown): boolean {
+  return error instanceof WorkflowNotFoundError;
+}
+
+export function isAlreadyStarted(error: unknown): boolean {
+  return error instanceof WorkflowExecutionAlreadyStartedError;
+}
+
+/** The innermost message says what happened; the outer ones say which call it was. */
+function rootMessage(error: Error): string {
+  let current = error;
+  while (current.cause instanceof Error) current = current.cause;
+  return current.message;
+}
+
+export function engineFailure(thrown: unknown, doing: string): Failure {
+  const error = toError(thrown);
+  return failure('engine.unavailable', `The workflow engine could not ${doing}: ${rootMessage(error)}. Try again; when it lasts, check that Temporal runs.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,154 @@
+/** `TurnEngine` on Temporal: one workflow id per conversation is the lock, the run's memo says whose turn it is. */
+import type { Client, WorkflowExecutionDescription, WorkflowExecutionStatusName } from '@temporalio/client';
+import { SearchAttributeType, TypedSearchAttributes, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, defineSearchAttributeKey } from '@temporalio/common';
+import type { SearchAttributePair } from '@temporalio/common';
+import { failure } from '../../domain/failures.js';
+import type { Logger } from '../../domain/ports/logger.js';
+import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
+import { PROGRESS_QUERY, SEARCH_ATTRIBUTES, TURN_WORKFLOW_TYPE, turnWorkflowId } from '../../domain/turn-contract.js';
+import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound } from './engine-errors.js';
+
+export interface TurnEngineOptions {
+  readonly client: Client;
+  readonly taskQueue: string;
+  /** A turn worker shares this client's connection: the first workflow task comes back with the start. */
+  readonly eagerStart: boolean;
+  /** False where the server does not know them. */
+  readonly searchAttributes: boolean;
+  readonly logger: Logger;
+}
+
+/** A worker that dies inside a workflow task is noticed after this; tasks take milliseconds. */
+const WORKFLOW_TASK_TIMEOUT = '10 s';
+/** A query needs a live worker; readers have the store to fall back on. */
+const QUERY_TIMEOUT_MS = 2_000;
+/** Keyword attributes longer than this are refused by the visibility store. */
+const MAX_KEYWORD = 255;
+/** The server's limit; tenant ids are shorter. */
+const MAX_FAIRNESS_KEY = 64;
+
+const KEYS = {
+  tenant: defineSearchAttributeKey(SEARCH_ATTRIBUTES.tenant, SearchAttributeType.KEYWORD),
+  user: defineSearchAttributeKey(SEARCH_ATTRIBUTES.user, SearchAttributeType.KEYWORD),
+  conversation: defineSearchAttributeKey(SEARCH_ATTRIBUTES.conversation, SearchAttributeType.KEYWORD),
+  agent: defineSearchAttributeKey(SEARCH_ATTRIBUTES.agent, SearchAttributeType.KEYWORD),
+  model: defineSearchAttributeKey(SEARCH_ATTRIBUTES.model, SearchAttributeType.KEYWORD),
+} as const;
+
+export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
+  const { client, logger } = options;
+  const within = <T>(timeoutMs: number, call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + timeoutMs, call);
+
+  /** The latest run of the turn's workflow id, or null when there is none or it is another turn's. */
+  const latestRun = async (turnId: string, conversationId: string | null): Promise<WorkflowExecutionDescription | null> => {
+    try {
+      const handle = client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+      const run = await within(CALL_TIMEOUT_MS, () => handle.describe());
+      return run.memo?.['turnId'] === turnId ? run : null;
+    } catch (error) {
+      if (isNotFound(error)) return null;
+      throw engineFailure(error, `look up turn ${turnId}`);
+    }
+  };
+
+  const start = async (turn: StartTurn): Promise<'started' | 'running' | 'busy'> => {
+    const { turnId } = turn.input;
+    try {
+      await within(CALL_TIMEOUT_MS, () => client.workflow.start(TURN_WORKFLOW_TYPE, startOptions(turn, options)));
+      return 'started';
+    } catch (error) {
+      if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
+    }
+    const run = await latestRun(turnId, turn.conversationId);
+    return run === null ? 'busy' : 'running';
+  };
+
+  return {
+    start: async (turn) => {
+      const { turnId } = turn.input;
+      // The run that was in the way may have closed between the two calls; then the second try starts.
+      const outcome = (await start(turn)) === 'busy' ? await start(turn) : 'started';
+      if (outcome !== 'busy') return;
+      throw failure('conversation.busy', `A turn is already running in conversation ${turn.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`);
+    },
+    cancel: async (turnId, conversationId) => {
+      const run = await latestRun(turnId, conversationId);
+      if (run === null || !isRunning(run.status.name)) return;
+      const firstExecutionRunId = run.raw.workflowExecutionInfo?.firstRunId;
+      // The chain is named, so that a later turn of the conversation is never cancelled in its place.
+      const handle = client.workflow.getHandle(run.workflowId, undefined, { firstExecutionRunId: firstExecutionRunId || run.runId });
+      try {
+        await within(CALL_TIMEOUT_MS, () => handle.cancel());
+      } catch (error) {
+        if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turnId}`);
+      }
+    },
+    describe: async (turnId, conversationId) => toState(await latestRun(turnId, conversationId)),
+    progress: async (turnId, conversationId) => {
+      const handle = client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+      try {
+        const view: unknown = await within(QUERY_TIMEOUT_MS, () => handle.query(PROGRESS_QUERY));
+        return view !== null && typeof view === 'object' && Reflect.get(view, 'turnId') === turnId ? view : null;
+      } catch (error) {
+        // Not running, no worker, no answer in time: all mean that there is no progress to show.
+        logger.debug({ turnId, conversationId, err: error }, 'the progress query was not answered');
+        return null;
+      }
+    },
+    ping: () => ping(options),
+  };
+}
+
+function startOptions(turn: StartTurn, options: TurnEngineOptions): Parameters<Client['workflow']['start']>[1] & { args: unknown[] } {
+  const { tenantId, turnId } = turn.input;
+  return {
+    args: [turn.input],
+    taskQueue: options.taskQueue,
+    workflowId: turnWorkflowId(turnId, turn.conversationId),
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+    workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
+    requestEagerStart: options.eagerStart,
+    staticSummary: turn.summary,
+    memo: { turnId },
+    priority: { fairnessKey: tenantId.slice(0, MAX_FAIRNESS_KEY) },
+    ...(options.searchAttributes ? { typedSearchAttributes: searchAttributes(turn) } : {}),
+  };
+}
+
+function searchAttributes(turn: StartTurn): TypedSearchAttributes {
+  const keyword = (text: string): string => text.slice(0, MAX_KEYWORD);
+  const pairs: SearchAttributePair[] = [
+    { key: KEYS.tenant, value: keyword(turn.input.tenantId) },
+    { key: KEYS.user, value: keyword(turn.principalId) },
+    { key: KEYS.agent, value: keyword(turn.agent) },
+    { key: KEYS.model, value: keyword(turn.model) },
+  ];
+  if (turn.conversationId !== null) pairs.push({ key: KEYS.conversation, value: turn.conversationId });
+  return new TypedSearchAttributes(pairs);
+}
+
+async function ping({ client }: TurnEngineOptions): Promise<{ latencyMs: number; version: string }> {
+  const startedAt = performance.now();
+  try {
+    const info = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
+    return { latencyMs: Math.round(performance.now() - startedAt), version: info.serverVersion };
+  } catch (error) {
+    throw engineFailure(error, 'answer');
+  }
+}
+
+function isRunning(status: WorkflowExecutionStatusName): boolean {
+  return status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW';
+}
+
+function toState(run: WorkflowExecutionDescription | null): EngineState {
+  if (run === null) return { kind: 'absent' };
+  const status = run.status.name;
+  if (isRunning(status)) return { kind: 'running' };
+  if (status === 'COMPLETED') return { kind: 'ended', how: 'completed' };
+  if (status === 'CANCELLED') return { kind: 'ended', how: 'cancelled' };
+  if (status === 'TERMINATED') return { kind: 'ended', how: 'terminated' };
+  if (status === 'TIMED_OUT') return { kind: 'ended', how: 'timed_out' };
+  return { kind: 'ended', how: 'failed' };
+}
