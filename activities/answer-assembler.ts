@@ -8,21 +8,17 @@ import type { FunctionCallItem, OutputItem, ToolItem } from '../domain/item.js';
 import type { ModelChunk } from '../domain/ports/model.js';
 import { deltaOf, emptyTextItem, partAdded, partDone, textItem } from './text-item-events.js';
 import type { OpenText } from './text-item-events.js';
+import type { ShownCall } from './tool-items.js';
+import { shownEvents } from './tool-items.js';
 
 /** A complete call as the model wrote it. */
-export interface AssembledCall {
-  readonly modelCallId: string;
-  readonly name: string;
-  readonly arguments: string;
-  readonly itemId: string;
+export interface AssembledCall extends ShownCall {
   readonly kind: 'tool' | 'client';
 }
 
 export interface AssembledAnswer {
   readonly items: readonly OutputItem[];
   readonly calls: readonly AssembledCall[];
-  /** All text the model wrote, for usage estimates. */
-  readonly text: string;
 }
 
 export interface AnswerAssemblerOptions {
@@ -32,8 +28,8 @@ export interface AnswerAssemblerOptions {
   readonly isClientFunction: (name: string) => boolean;
   /** Calls beyond this many are dropped: a runaway answer of hundreds of calls is asked for again in smaller steps. */
   readonly maxCalls: number;
-  /** The item a server-side call is shown as while it runs. */
-  readonly toToolItem: (call: { itemId: string; modelCallId: string; name: string; arguments: string }) => ToolItem;
+  /** The item a server-side call is shown as while it runs; its `itemId` is given by the assembler. */
+  readonly toToolItem: (call: ShownCall) => ToolItem;
 }
 
 export interface AnswerAssembler {
@@ -49,8 +45,16 @@ export interface AnswerAssembler {
 interface OpenCall {
   readonly callId: string;
   readonly name: string;
-  readonly client: { readonly id: string; readonly index: number } | null;
+  /** Where a client function's item is; null for a server-side call, which is shown when it is complete. */
+  readonly shownAt: { readonly id: string; readonly index: number } | null;
   arguments: string;
+}
+
+interface Assembly {
+  readonly options: AnswerAssemblerOptions;
+  readonly items: OutputItem[];
+  readonly calls: Map<number, OpenCall>;
+  text: OpenText | null;
 }
 
 const TEXT_KINDS = {
@@ -60,159 +64,136 @@ const TEXT_KINDS = {
   'reasoning-summary-delta': 'summary',
 } as const;
 
-export function createAnswerAssembler(options: AnswerAssemblerOptions): AnswerAssembler {
-  const { emit, firstIndex } = options;
-  const items: OutputItem[] = [];
-  const calls = new Map<number, OpenCall>();
-  let open: OpenText | null = null;
-  let allText = '';
-
-  const add = (item: OutputItem): number => {
-    items.push(item);
-    const index = firstIndex + items.length - 1;
-    emit({ type: 'response.output_item.added', output_index: index, item });
-    return index;
-  };
-  const done = (index: number, item: OutputItem): void => {
-    items[index - firstIndex] = item;
-    emit({ type: 'response.output_item.done', output_index: index, item });
-  };
-
-  const openText = (kind: OpenText['kind']): OpenText => {
-    if (open?.kind === kind) return open;
-    closeText('completed');
-    const isMessage = kind === 'message' || kind === 'refusal';
-    const id = newId(isMessage ? 'message' : 'reasoning');
-    const index = add(emptyTextItem(kind, id));
-    open = { kind, index, id, text: '' };
-    emit(partAdded(open));
-    return open;
-  };
-
-  const closeText = (status: 'completed' | 'incomplete'): void => {
-    if (open === null) return;
-    const { index } = open;
-    const item = textItem(open, status);
-    for (const draft of partDone(open)) emit(draft);
-    open = null;
-    done(index, item);
-  };
-
-  const pushText = (kind: OpenText['kind'], text: string): void => {
-    if (text === '') return;
-    const target = openText(kind);
-    target.text += text;
-    allText += text;
-    emit(deltaOf(target, text));
-  };
-
-  const startCall = (index: number, callId: string, name: string): void => {
-    closeText('completed');
-    if (calls.size >= options.maxCalls) return;
-    if (!options.isClientFunction(name)) {
-      calls.set(index, { callId, name, client: null, arguments: '' });
-      return;
-    }
-    const id = newId('functionCall');
-    const at = add({ type: 'function_call', id, call_id: callId, name, arguments: '', status: 'in_progress' });
-    calls.set(index, { callId, name, client: { id, index: at }, arguments: '' });
-  };
-
-  const pushArguments = (index: number, delta: string): void => {
-    const call = calls.get(index);
-    if (call === undefined || delta === '') return;
-    call.arguments += delta;
-    allText += delta;
-    if (call.client === null) return;
-    const { id, index: at } = call.client;
-    emit({ type: 'response.function_call_arguments.delta', item_id: id, output_index: at, delta });
-  };
-
-  const closeClientCall = (call: OpenCall, at: { id: string; index: number }): AssembledCall => {
-    const item: FunctionCallItem = {
-      type: 'function_call',
-      id: at.id,
-      call_id: call.callId,
-      name: call.name,
-      arguments: call.arguments,
-      status: 'completed',
-    };
-    const place = { item_id: at.id, output_index: at.index };
-    emit({ type: 'response.function_call_arguments.done', ...place, name: call.name, arguments: call.arguments });
-    done(at.index, item);
-    return { modelCallId: call.callId, name: call.name, arguments: call.arguments, itemId: at.id, kind: 'client' };
-  };
-
-  const showToolCall = (call: OpenCall): AssembledCall => {
-    const shown = { modelCallId: call.callId, name: call.name, arguments: call.arguments };
-    const probe = options.toToolItem({ ...shown, itemId: '' });
-    const itemId = newId(ITEM_ID_KINDS[probe.type]);
-    const item = options.toToolItem({ ...shown, itemId });
-    const index = add(item);
-    for (const draft of callShown(item, index)) emit(draft);
-    return { ...shown, itemId, kind: 'tool' };
-  };
-
-  return {
-    push(chunk) {
-      switch (chunk.type) {
-        case 'text-delta':
-        case 'refusal-delta':
-        case 'reasoning-delta':
-        case 'reasoning-summary-delta':
-          return pushText(TEXT_KINDS[chunk.type], chunk.text);
-        case 'tool-call-start':
-          return startCall(chunk.index, chunk.callId, chunk.name);
-        case 'tool-call-delta':
-          return pushArguments(chunk.index, chunk.arguments);
-        case 'usage':
-        case 'finish':
-          return undefined;
-      }
-    },
-    finish() {
-      closeText('completed');
-      const assembled = [...calls.values()].map((call) =>
-        call.client === null ? showToolCall(call) : closeClientCall(call, call.client),
-      );
-      return { items, calls: assembled, text: allText };
-    },
-    cut() {
-      closeText('incomplete');
-      for (const call of calls.values()) {
-        if (call.client === null) continue;
-        const item = items[call.client.index - firstIndex];
-        if (item?.type === 'function_call') {
-          done(call.client.index, { ...item, arguments: call.arguments, status: 'incomplete' });
-        }
-      }
-      return { items, calls: [], text: allText };
-    },
-    hasOutput: () => items.length > 0,
-  };
-}
-
 const ITEM_ID_KINDS = {
   code_interpreter_call: 'codeInterpreterCall',
   web_search_call: 'webSearchCall',
   'turnstone:tool_call': 'genericToolCall',
 } as const;
 
-/** What follows `output_item.added` for a call whose arguments are complete. */
-function callShown(item: ToolItem, index: number): readonly TurnEventDraft[] {
-  const at = { item_id: item.id, output_index: index };
-  switch (item.type) {
-    case 'code_interpreter_call': {
-      const code = item.code ?? '';
-      return [
-        { type: 'response.code_interpreter_call.in_progress', ...at },
-        { type: 'response.code_interpreter_call_code.delta', ...at, delta: code },
-        { type: 'response.code_interpreter_call_code.done', ...at, code },
-      ];
-    }
-    case 'web_search_call':
-      return [{ type: 'response.web_search_call.in_progress', ...at }];
-    case 'turnstone:tool_call':
-      return [];
+export function createAnswerAssembler(options: AnswerAssemblerOptions): AnswerAssembler {
+  const assembly: Assembly = { options, items: [], calls: new Map(), text: null };
+  return {
+    push: (chunk) => pushChunk(assembly, chunk),
+    finish() {
+      closeText(assembly, 'completed');
+      const calls = [...assembly.calls.values()].map((call) =>
+        call.shownAt === null ? showToolCall(assembly, call) : closeClientCall(assembly, call, call.shownAt),
+      );
+      return { items: assembly.items, calls };
+    },
+    cut() {
+      closeText(assembly, 'incomplete');
+      for (const call of assembly.calls.values()) {
+        if (call.shownAt !== null)
+          itemDone(assembly, call.shownAt.index, clientItem(call, call.shownAt.id, 'incomplete'));
+      }
+      return { items: assembly.items, calls: [] };
+    },
+    hasOutput: () => assembly.items.length > 0,
+  };
+}
+
+function pushChunk(assembly: Assembly, chunk: ModelChunk): void {
+  switch (chunk.type) {
+    case 'text-delta':
+    case 'refusal-delta':
+    case 'reasoning-delta':
+    case 'reasoning-summary-delta':
+      pushText(assembly, TEXT_KINDS[chunk.type], chunk.text);
+      return;
+    case 'tool-call-start':
+      startCall(assembly, chunk.index, chunk.callId, chunk.name);
+      return;
+    case 'tool-call-delta':
+      pushArguments(assembly, chunk.index, chunk.arguments);
+      return;
+    case 'usage':
+    case 'finish':
+      return;
   }
+}
+
+function addItem(assembly: Assembly, item: OutputItem): number {
+  const { firstIndex, emit } = assembly.options;
+  assembly.items.push(item);
+  const index = firstIndex + assembly.items.length - 1;
+  emit({ type: 'response.output_item.added', output_index: index, item });
+  return index;
+}
+
+function itemDone(assembly: Assembly, index: number, item: OutputItem): void {
+  assembly.items[index - assembly.options.firstIndex] = item;
+  assembly.options.emit({ type: 'response.output_item.done', output_index: index, item });
+}
+
+function pushText(assembly: Assembly, kind: OpenText['kind'], delta: string): void {
+  if (delta === '') return;
+  const text = assembly.text?.kind === kind ? assembly.text : openText(assembly, kind);
+  text.text += delta;
+  assembly.options.emit(deltaOf(text, delta));
+}
+
+function openText(assembly: Assembly, kind: OpenText['kind']): OpenText {
+  closeText(assembly, 'completed');
+  const id = newId(kind === 'message' || kind === 'refusal' ? 'message' : 'reasoning');
+  const text: OpenText = { kind, id, index: addItem(assembly, emptyTextItem(kind, id)), text: '' };
+  assembly.text = text;
+  assembly.options.emit(partAdded(text));
+  return text;
+}
+
+function closeText(assembly: Assembly, status: 'completed' | 'incomplete'): void {
+  const { text } = assembly;
+  if (text === null) return;
+  assembly.text = null;
+  for (const draft of partDone(text)) assembly.options.emit(draft);
+  itemDone(assembly, text.index, textItem(text, status));
+}
+
+function startCall(assembly: Assembly, at: number, callId: string, name: string): void {
+  closeText(assembly, 'completed');
+  if (assembly.calls.size >= assembly.options.maxCalls) return;
+  const call: OpenCall = { callId, name, shownAt: null, arguments: '' };
+  if (!assembly.options.isClientFunction(name)) {
+    assembly.calls.set(at, call);
+    return;
+  }
+  const id = newId('functionCall');
+  const index = addItem(assembly, clientItem(call, id, 'in_progress'));
+  assembly.calls.set(at, { ...call, shownAt: { id, index } });
+}
+
+function pushArguments(assembly: Assembly, at: number, delta: string): void {
+  const call = assembly.calls.get(at);
+  if (call === undefined || delta === '') return;
+  call.arguments += delta;
+  if (call.shownAt === null) return;
+  const { id, index } = call.shownAt;
+  assembly.options.emit({ type: 'response.function_call_arguments.delta', item_id: id, output_index: index, delta });
+}
+
+function clientItem(call: OpenCall, id: string, status: FunctionCallItem['status']): FunctionCallItem {
+  return { type: 'function_call', id, call_id: call.callId, name: call.name, arguments: call.arguments, status };
+}
+
+function closeClientCall(assembly: Assembly, call: OpenCall, at: { id: string; index: number }): AssembledCall {
+  assembly.options.emit({
+    type: 'response.function_call_arguments.done',
+    item_id: at.id,
+    output_index: at.index,
+    name: call.name,
+    arguments: call.arguments,
+  });
+  itemDone(assembly, at.index, clientItem(call, at.id, 'completed'));
+  return { itemId: at.id, modelCallId: call.callId, name: call.name, arguments: call.arguments, kind: 'client' };
+}
+
+function showToolCall(assembly: Assembly, call: OpenCall): AssembledCall {
+  const shown = { itemId: '', modelCallId: call.callId, name: call.name, arguments: call.arguments };
+  // The item's type decides the prefix of its id.
+  const itemId = newId(ITEM_ID_KINDS[assembly.options.toToolItem(shown).type]);
+  const item = assembly.options.toToolItem({ ...shown, itemId });
+  const index = addItem(assembly, item);
+  for (const draft of shownEvents(item, index)) assembly.options.emit(draft);
+  return { ...shown, itemId, kind: 'tool' };
 }

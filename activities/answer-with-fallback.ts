@@ -21,7 +21,11 @@ export interface StepAnswer {
 }
 
 /** @throws the last model's failure when none answered. */
-export async function answerWithFallback(step: StepRun, request: ModelRequest, firstIndex: number): Promise<StepAnswer> {
+export async function answerWithFallback(
+  step: StepRun,
+  request: ModelRequest,
+  firstIndex: number,
+): Promise<StepAnswer> {
   const chain = candidates(step);
   let lastFailure: Failure | null = null;
   for (const [position, model] of chain.entries()) {
@@ -42,7 +46,10 @@ export async function answerWithFallback(step: StepRun, request: ModelRequest, f
     if (next === undefined || !ruleOf(lastFailure.code).fallback) break;
     fallBack(step, assembler, firstIndex, { from: model.name, to: next.name, failure: lastFailure });
   }
-  throw lastFailure ?? failure('model.not-found', 'None of the turn’s models is configured any more; check `providers` and `fallbacks`.');
+  throw (
+    lastFailure ??
+    failure('model.not-found', 'None of the turn’s models is configured any more; check `providers` and `fallbacks`.')
+  );
 }
 
 function candidates(step: StepRun): LanguageModel[] {

@@ -32,7 +32,8 @@ export function planCalls(
       kind: call.kind,
       arguments: call.arguments,
       effect: tool?.effect ?? ('read' as const),
-      itemType: call.kind === 'client' ? ('function_call' as const) : (tool?.itemType ?? ('turnstone:tool_call' as const)),
+      itemType:
+        call.kind === 'client' ? ('function_call' as const) : (tool?.itemType ?? ('turnstone:tool_call' as const)),
       status: 'pending' as const,
     };
   });

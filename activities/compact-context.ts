@@ -7,8 +7,9 @@ import type { StepContext } from '../domain/ports/turn-store.js';
 import { stoppedByUs } from './activity-deps.js';
 import { needsCompaction, summaryRequest } from './compaction.js';
 import { callOneModel } from './model-call.js';
-import { keptItems, writeSummary } from './model-context.js';
+import { keptItems } from './model-context.js';
 import type { StepRun } from './model-step.js';
+import { writeSummary } from './summary-content.js';
 
 export interface CompactedContext {
   readonly request: ModelRequest;
@@ -21,8 +22,10 @@ export async function compactIfNeeded(
   build: (context: StepContext) => Promise<ModelRequest>,
 ): Promise<CompactedContext> {
   const request = await build(step.context);
-  const model = step.context.turn.settings.modelChain.map((name) => step.deps.models.get(name)).find((each) => each !== null);
-  if (model === undefined || model === null || !needsCompaction(request, model.contextWindow)) {
+  const model = step.context.turn.settings.modelChain
+    .map((name) => step.deps.models.get(name))
+    .find((each) => each !== null);
+  if (model === undefined || !needsCompaction(request, model.contextWindow)) {
     return { request, items: [] };
   }
   const item = { type: 'compaction' as const, id: newId('compaction'), encrypted_content: '' };
@@ -34,9 +37,14 @@ export async function compactIfNeeded(
 
   const oldRequest = await build({ ...step.context, path: old });
   let summary = '';
-  const outcome = await callOneModel(model, summaryRequest(oldRequest.messages, model.contextWindow), step.signal, (chunk) => {
-    if (chunk.type === 'text-delta') summary += chunk.text;
-  });
+  const outcome = await callOneModel(
+    model,
+    summaryRequest(oldRequest.messages, model.contextWindow),
+    step.signal,
+    (chunk) => {
+      if (chunk.type === 'text-delta') summary += chunk.text;
+    },
+  );
   step.modelCalls.push(outcome.entry);
   // Stopped by us: the answer's own call notices the same signal and closes the turn with what there is.
   if (outcome.failure !== null && stoppedByUs(step.signal, outcome.failure) !== null) return { request, items: [] };

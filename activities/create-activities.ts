@@ -22,7 +22,9 @@ export function createActivities(deps: ActivityDeps, headStart: HeadStart | null
         return adopted ?? runModelStep(deps, turnScope(input.tenantId), input, run, null);
       }),
     runTool: (input) =>
-      runActivity(deps, { ...input, name: 'runTool' }, (run) => runToolCall(deps, turnScope(input.tenantId), input, run)),
+      runActivity(deps, { ...input, name: 'runTool' }, (run) =>
+        runToolCall(deps, turnScope(input.tenantId), input, run),
+      ),
     finishTurn: (input) =>
       runActivity(deps, { ...input, name: 'finishTurn' }, () =>
         finishTurn(deps, turnScope(input.tenantId), input.turnId, {

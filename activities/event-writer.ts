@@ -68,7 +68,7 @@ function mergeDeltas(left: TurnEventDraft, right: TurnEventDraft): TurnEventDraf
   if (!('delta' in left) || !('delta' in right) || left.type !== right.type) return null;
   const sameItem = left.item_id === right.item_id;
   const samePart = partOf(left) === partOf(right);
-  return sameItem && samePart ? ({ ...left, delta: left.delta + right.delta } as TurnEventDraft) : null;
+  return sameItem && samePart ? { ...left, delta: left.delta + right.delta } : null;
 }
 
 function partOf(draft: TurnEventDraft): number {

@@ -14,7 +14,10 @@ export async function finishTurn(deps: FinishDeps, scope: Scope, turnId: string,
   const ref = { tenantId: scope.tenantId, turnId };
   if ((await deps.events.state(ref)) === null) {
     const output = await deps.turns.output(scope, turnId);
-    const snapshot = toResponseResource(turn, output.map((stored) => stored.item as OutputItem));
+    const snapshot = toResponseResource(
+      turn,
+      output.map((stored) => stored.item as OutputItem),
+    );
     await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, turnId), snapshot });
   }
   await publishEnd(deps, scope, turnId, 0);

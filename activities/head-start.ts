@@ -33,11 +33,25 @@ export function createHeadStart(deps: ActivityDeps): HeadStart {
 
   const start = (scope: Scope, turn: { id: string; requestId: string }): HeadStartRun => {
     const controller = new AbortController();
-    const log = deps.logger.child({ tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step: 1, attempt: 1 });
-    const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () => controller.abort('cancel'));
+    const log = deps.logger.child({
+      tenantId: scope.tenantId,
+      turnId: turn.id,
+      requestId: turn.requestId,
+      step: 1,
+      attempt: 1,
+    });
+    const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () =>
+      controller.abort('cancel'),
+    );
     const input = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step: 1, remainingMs: 0 };
     const claim = { attempt: 1, firstSequence: 0, committed: null };
-    const result = runModelStep(deps, scope, input, { signal: controller.signal, log, engineAttempt: 1 }, claim).finally(unsubscribe);
+    const result = runModelStep(
+      deps,
+      scope,
+      input,
+      { signal: controller.signal, log, engineAttempt: 1 },
+      claim,
+    ).finally(unsubscribe);
     const run: HeadStartRun = { result, stop: (reason) => controller.abort(reason) };
     // The adopter sees the failure and reports it; without one the workflow's own attempt runs the step again.
     result.catch((error: unknown) => log.warn({ code: toFailure(error).code }, 'head start failed'));

@@ -29,7 +29,8 @@ export async function createPartResolver(
       loaded.set(part, await loadPart(deps, scope, stored, part, signal));
     }
   }
-  return (part) => (part.type === 'input_text' ? { type: 'text', text: part.text } : (loaded.get(part) ?? missing(part)));
+  return (part) =>
+    part.type === 'input_text' ? { type: 'text', text: part.text } : (loaded.get(part) ?? missing(part));
 }
 
 function mediaParts(item: Item): InputContent[] {
@@ -82,7 +83,10 @@ function toFilePart(file: LoadedFile): UserPart {
     return { type: 'file', filename: file.filename, dataUrl: toDataUrl(file.mimeType, file.content) };
   }
   const text = new TextDecoder('utf-8').decode(file.content);
-  const shown = text.length > MAX_INLINE_CHARS ? `${text.slice(0, MAX_INLINE_CHARS)}\n[cut: ${text.length} characters in all]` : text;
+  const shown =
+    text.length > MAX_INLINE_CHARS
+      ? `${text.slice(0, MAX_INLINE_CHARS)}\n[cut: ${text.length} characters in all]`
+      : text;
   return { type: 'text', text: `File ${JSON.stringify(file.filename)}:\n${shown}` };
 }
 
@@ -107,7 +111,10 @@ async function fetchOnce(
     signal,
   });
   if (response.status >= 400) {
-    throw failure('egress.http-error', `The file URL answered ${response.status}; check that it can be read without a login.`);
+    throw failure(
+      'egress.http-error',
+      `The file URL answered ${response.status}; check that it can be read without a login.`,
+    );
   }
   const filename = part.filename ?? nameFromUrl(response.url);
   const mimeType = (response.headers['content-type'] ?? 'application/octet-stream').split(';')[0]?.trim() ?? '';

@@ -1,27 +1,23 @@
-/**
- * The stored path of a turn -> the messages a model gets. Pure. Calls and results always stand together: a call without a
- * result would make providers refuse the request.
- */
-import type { InputContent, Item, ToolItem } from '../domain/item.js';
-import { itemText } from '../domain/item.js';
+/** The stored path of a turn -> the messages a model gets: instructions, what compaction kept, the wrap-up note. Pure. */
+import type { InputContent } from '../domain/item.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
 import type { LimitReason } from '../domain/limits.js';
-import type { ModelMessage, ModelToolCall, UserPart } from '../domain/ports/model.js';
+import type { ModelMessage, UserPart } from '../domain/ports/model.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
-import type { ToolCallRecord } from '../domain/tool.js';
 import type { StoredItem } from '../domain/turn.js';
+import { buildMessages } from './message-builder.js';
 
 /** Turns a file or image part into something a model takes; done before, because it needs the file store. */
 export type PartResolver = (part: InputContent) => UserPart;
 
-const NO_RESULT = 'No result was provided for this call.';
-
-export function toModelMessages(context: StepContext, resolve: PartResolver, wrapUp: LimitReason | null): ModelMessage[] {
+export function toModelMessages(
+  context: StepContext,
+  resolve: PartResolver,
+  wrapUp: LimitReason | null,
+): ModelMessage[] {
   const { settings } = context.turn;
-  const builder = createMessageBuilder(context.toolCalls, resolve);
-  for (const stored of keptItems(context.path)) builder.add(stored);
   const system = [settings.agentInstructions, settings.instructions ?? ''].filter((text) => text.trim() !== '');
-  const messages = builder.messages();
+  const messages = buildMessages(keptItems(context.path), context.toolCalls, resolve);
   if (system.length > 0) messages.unshift({ role: 'system', text: system.join('\n\n') });
   if (wrapUp !== null) messages.push({ role: 'system', text: wrapUpNote(wrapUp) });
   return messages;
@@ -48,99 +44,4 @@ export function keptItems(path: readonly StoredItem[]): readonly StoredItem[] {
     return stored.turnId === compaction.turnId && (stored.step === 0 || stored.step >= compaction.step - 1);
   });
   return [compaction, ...kept];
-}
-
-interface MessageBuilder {
-  add(stored: StoredItem): void;
-  messages(): ModelMessage[];
-}
-
-function createMessageBuilder(toolCalls: readonly ToolCallRecord[], resolve: PartResolver): MessageBuilder {
-  const callsByItem = new Map(toolCalls.map((call) => [call.itemId, call]));
-  const messages: ModelMessage[] = [];
-  let text = '';
-  let calls: ModelToolCall[] = [];
-  const results = new Map<string, string>();
-  let stepKey = '';
-
-  /** Ends the assistant message being built, with a result for each of its calls. */
-  const flush = (): void => {
-    if (text !== '' || calls.length > 0) messages.push({ role: 'assistant', text, toolCalls: calls });
-    for (const call of calls) {
-      messages.push({ role: 'tool', callId: call.callId, text: results.get(call.callId) ?? NO_RESULT });
-    }
-    text = '';
-    calls = [];
-    results.clear();
-  };
-  const say = (more: string): void => {
-    text = text === '' ? more : `${text}\n\n${more}`;
-  };
-  const addCall = (call: ModelToolCall, result: string | null): void => {
-    calls.push(call);
-    if (result !== null) results.set(call.callId, result);
-  };
-
-  const addItem = (item: Item): void => {
-    switch (item.type) {
-      case 'message':
-        if (item.role === 'assistant') return say(itemText(item));
-        flush();
-        messages.push(
-          item.role === 'user'
-            ? { role: 'user', parts: item.content.map(resolve) }
-            : { role: 'system', text: itemText(item) },
-        );
-        return;
-      case 'reasoning':
-        return;
-      case 'function_call':
-        return addCall({ callId: item.call_id, name: item.name, arguments: item.arguments }, null);
-      case 'function_call_output':
-        results.set(item.call_id, itemText(item));
-        return;
-      case 'compaction':
-        flush();
-        messages.push({ role: 'system', text: `Summary of the conversation so far:\n${readSummary(item.encrypted_content)}` });
-        return;
-      default:
-        return addToolItem(item);
-    }
-  };
-
-  const addToolItem = (item: ToolItem): void => {
-    const call = callsByItem.get(item.id);
-    // An item without a call row was sent by the client as history: its words count, not as a result of our tools.
-    if (call === undefined) return say(`[earlier tool call]\n${itemText(item)}`);
-    addCall({ callId: call.modelCallId, name: call.name, arguments: call.arguments }, call.result);
-  };
-
-  return {
-    add(stored) {
-      // Each step of a turn is one assistant message; results of client calls arrive as input of the next turn.
-      const key = `${stored.turnId}/${stored.step}`;
-      const continuesCalls = stored.item.type === 'function_call_output' && calls.length > 0;
-      if (key !== stepKey && stored.direction === 'output') flush();
-      if (!continuesCalls) stepKey = key;
-      addItem(stored.item);
-    },
-    messages() {
-      flush();
-      return messages;
-    },
-  };
-}
-
-export function writeSummary(summary: string): string {
-  return Buffer.from(JSON.stringify({ summary }), 'utf8').toString('base64url');
-}
-
-/** A compaction item can come from a client: what does not parse is shown as nothing rather than trusted. */
-export function readSummary(content: string): string {
-  try {
-    const parsed = JSON.parse(Buffer.from(content, 'base64url').toString('utf8')) as { summary?: unknown };
-    return typeof parsed.summary === 'string' ? parsed.summary : '';
-  } catch {
-    return '';
-  }
 }

@@ -59,9 +59,20 @@ export async function runModelStep(
   const lost = new AbortController();
   const signal = AbortSignal.any([run.signal, lost.signal]);
   const output = ownOutput(context);
-  const writer = createEventWriter(deps.events, refOf(scope, input), writerRef(input, claim.attempt), () => lost.abort('lost'));
+  const writer = createEventWriter(deps.events, refOf(scope, input), writerRef(input, claim.attempt), () =>
+    lost.abort('lost'),
+  );
   const step: StepRun = {
-    deps, scope, input, context, attempt: claim.attempt, writer, signal, run, firstIndex: output.length, modelCalls: [],
+    deps,
+    scope,
+    input,
+    context,
+    attempt: claim.attempt,
+    writer,
+    signal,
+    run,
+    firstIndex: output.length,
+    modelCalls: [],
   };
   await openLog(step, claim, output);
   const compacted = await compactIfNeeded(step, (kept) => buildRequest(step, kept));
@@ -92,7 +103,10 @@ async function openLog(step: StepRun, claim: StepClaim, output: readonly OutputI
   const ref = refOf(scope, input);
   const before = await deps.events.state(ref);
   if (before === null) {
-    await deps.events.open(ref, { firstSequence: claim.firstSequence, snapshot: toResponseResource(context.turn, output) });
+    await deps.events.open(ref, {
+      firstSequence: claim.firstSequence,
+      snapshot: toResponseResource(context.turn, output),
+    });
   }
   const shown = before === null ? claim.attempt > 1 : before.snapshot.output.length > output.length;
   if (!shown) return;
@@ -116,7 +130,8 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
   const { deps, scope, input, context } = step;
   const tools = new Map(deps.tools.map((tool) => [tool.name, tool]));
   const ending = endingOf(step, answer);
-  const calls = ending === null ? answer.assembled.calls : answer.assembled.calls.filter((call) => call.kind === 'client');
+  const calls =
+    ending === null ? answer.assembled.calls : answer.assembled.calls.filter((call) => call.kind === 'client');
   const plan = planCalls({ turnId: input.turnId, step: input.step }, calls, tools, deps.toolTaskQueue);
   const used = step.modelCalls.reduce(
     (sum, { usage, costMicros }) => ({
@@ -145,7 +160,11 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     result,
     ending,
   });
-  if (!written) throw failure('turn.stale-attempt', `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`);
+  if (!written)
+    throw failure(
+      'turn.stale-attempt',
+      `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`,
+    );
   if (ending !== null) await publishEnd(deps, scope, context.turn.id, 0);
   return result;
 }
@@ -169,5 +188,8 @@ function endingOf(step: StepRun, answer: StepAnswer): TurnEnding | null {
 
 /** An answer cut at its token limit may end in the middle of a call's JSON: such a call is never run. */
 function callsAreWhole(answer: StepAnswer): boolean {
-  return answer.assembled.calls.length > 0 && answer.assembled.calls.every((call) => parseArguments(call.arguments) !== undefined);
+  return (
+    answer.assembled.calls.length > 0 &&
+    answer.assembled.calls.every((call) => parseArguments(call.arguments) !== undefined)
+  );
 }

@@ -29,7 +29,10 @@ export async function publishEnd(
   if (log?.ended === true) return;
   const [turn, output] = await Promise.all([deps.turns.get(scope, turnId), deps.turns.output(scope, turnId)]);
   if (turn === null || !isTerminal(turn.status)) return;
-  const response: ResponseResource = toResponseResource(turn, output.map((stored) => stored.item as OutputItem));
+  const response: ResponseResource = toResponseResource(
+    turn,
+    output.map((stored) => stored.item as OutputItem),
+  );
   if (log === null) await deps.events.open(ref, { firstSequence, snapshot: response });
   try {
     const draft = { type: TERMINAL_EVENTS[turn.status], response };

@@ -43,13 +43,14 @@ export async function runActivity<T>(
   const engineAttempt = context.info.attempt;
   const log = deps.logger.child(logFields(input, engineAttempt));
   const stop = new AbortController();
-  let cancelledAtMs: number | null = null;
+  const cancelled = { atMs: Number.NaN };
   const end = (reason: StopReason): void => {
-    if (reason === 'cancel') cancelledAtMs ??= performance.now();
+    if (reason === 'cancel' && !stop.signal.aborted) cancelled.atMs = performance.now();
     stop.abort(reason);
   };
   const beat = setInterval(() => context.heartbeat(input.name), HEARTBEAT_MS);
-  const deadline = input.remainingMs === undefined ? null : setTimeout(() => end('deadline'), Math.max(1, input.remainingMs));
+  const deadline =
+    input.remainingMs === undefined ? null : setTimeout(() => end('deadline'), Math.max(1, input.remainingMs));
   const onEngineCancel = (): void => end(reasonOf(context));
   context.cancellationSignal.addEventListener('abort', onEngineCancel, { once: true });
   const unsubscribe = deps.events.onCancel(input, () => end('cancel'));
@@ -62,7 +63,7 @@ export async function runActivity<T>(
     if (deadline !== null) clearTimeout(deadline);
     context.cancellationSignal.removeEventListener('abort', onEngineCancel);
     unsubscribe();
-    if (cancelledAtMs !== null) deps.metrics.cancelled({ latencyMs: performance.now() - cancelledAtMs });
+    if (stop.signal.reason === 'cancel') deps.metrics.cancelled({ latencyMs: performance.now() - cancelled.atMs });
   }
 }
 

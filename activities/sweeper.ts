@@ -40,7 +40,10 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   };
   const tick = (): void => {
     current = sweep().catch((error: unknown) => {
-      deps.logger.warn({ err: error, code: toFailure(error).code }, 'sweep failed; it is tried again at the next interval');
+      deps.logger.warn(
+        { err: error, code: toFailure(error).code },
+        'sweep failed; it is tried again at the next interval',
+      );
     });
   };
 
@@ -64,7 +67,10 @@ async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
   if (state.kind === 'absent') return restart(deps, turn);
   const scope: Scope = { tenantId: turn.tenantId, principalId: 'sweeper', scopes: [] };
   await finishTurn(deps, scope, turn.turnId, endingFor(state.how));
-  deps.logger.warn({ tenantId: turn.tenantId, turnId: turn.turnId, how: state.how }, 'turn settled: its workflow had ended');
+  deps.logger.warn(
+    { tenantId: turn.tenantId, turnId: turn.turnId, how: state.how },
+    'turn settled: its workflow had ended',
+  );
   deps.metrics.swept({ outcome: 'settled' });
   return true;
 }

@@ -80,4 +80,3 @@ export function deltaOf(open: OpenText, delta: string): TurnEventDraft {
       return { type: 'response.reasoning_summary_text.delta', ...at, summary_index: 0, delta };
   }
 }
-

@@ -46,6 +46,25 @@ export function toToolItem(type: ToolItemType, call: ShownCall, containerId: str
   }
 }
 
+/** What follows `output_item.added` for a call whose arguments are complete. */
+export function shownEvents(item: ToolItem, outputIndex: number): readonly TurnEventDraft[] {
+  const at = { item_id: item.id, output_index: outputIndex };
+  switch (item.type) {
+    case 'code_interpreter_call': {
+      const code = item.code ?? '';
+      return [
+        { type: 'response.code_interpreter_call.in_progress', ...at },
+        { type: 'response.code_interpreter_call_code.delta', ...at, delta: code },
+        { type: 'response.code_interpreter_call_code.done', ...at, code },
+      ];
+    }
+    case 'web_search_call':
+      return [{ type: 'response.web_search_call.in_progress', ...at }];
+    case 'turnstone:tool_call':
+      return [];
+  }
+}
+
 /** The event that says a call has begun to run, where the standard has one. */
 export function runningEvent(item: ToolItem, outputIndex: number): TurnEventDraft | null {
   const at = { item_id: item.id, output_index: outputIndex };

@@ -48,12 +48,20 @@ export async function runToolCall(
   context: RunContext,
 ): Promise<RunToolResult> {
   const startedMs = performance.now();
-  const claim = await deps.turns.claimTool(scope, { turnId: input.turnId, step: input.step, callIndex: input.callIndex });
+  const claim = await deps.turns.claimTool(scope, {
+    turnId: input.turnId,
+    step: input.step,
+    callIndex: input.callIndex,
+  });
   if (claim.decision === 'done') return receiptResult(claim);
   const toolRun = await prepare(deps, scope, input, context, claim);
   const end = claim.decision === 'unknown' ? unknownOutcome() : await perform(toolRun);
   const result = await commit(toolRun, end, Math.round(performance.now() - startedMs));
-  deps.metrics.toolCallFinished({ tool: claim.call.name, outcome: end.status, durationMs: performance.now() - startedMs });
+  deps.metrics.toolCallFinished({
+    tool: claim.call.name,
+    outcome: end.status,
+    durationMs: performance.now() - startedMs,
+  });
   return result;
 }
 
@@ -71,12 +79,18 @@ async function prepare(
   claim: ToolClaim,
 ): Promise<ToolRun> {
   const ref = { tenantId: scope.tenantId, turnId: input.turnId };
-  const [turn, stored] = await Promise.all([deps.turns.get(scope, input.turnId), deps.turns.output(scope, input.turnId)]);
+  const [turn, stored] = await Promise.all([
+    deps.turns.get(scope, input.turnId),
+    deps.turns.output(scope, input.turnId),
+  ]);
   if (turn === null) throw failure('turn.lost', `The turn ${input.turnId} was deleted while it ran.`);
   const output = stored.map((each) => each.item as OutputItem);
   if ((await deps.events.state(ref)) === null) {
     // The log was lost with its process. Numbers go on above everything that process may have given out.
-    await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, input.turnId), snapshot: toResponseResource(turn, output) });
+    await deps.events.open(ref, {
+      firstSequence: await deps.turns.reserveSequence(scope, input.turnId),
+      snapshot: toResponseResource(turn, output),
+    });
   }
   const lost = new AbortController();
   const writer = createEventWriter(
@@ -118,12 +132,20 @@ async function perform(toolRun: ToolRun): Promise<ToolEnd> {
 
 function refusal(tool: Tool | undefined, name: string, turn: TurnRecord, tools: readonly Tool[]): Failure | null {
   if (tool === undefined || !turn.settings.tools.some((pinned) => pinned.name === name)) {
-    const known = tools.filter((each) => turn.settings.tools.some((pinned) => pinned.name === each.name)).map((each) => each.name);
-    return failure('tool.unknown', `There is no tool ${JSON.stringify(name)}. Tools of this turn: ${known.join(', ') || 'none'}.`);
+    const known = tools
+      .filter((each) => turn.settings.tools.some((pinned) => pinned.name === each.name))
+      .map((each) => each.name);
+    return failure(
+      'tool.unknown',
+      `There is no tool ${JSON.stringify(name)}. Tools of this turn: ${known.join(', ') || 'none'}.`,
+    );
   }
   const pinned = turn.settings.tools.find((each) => each.name === name);
   if (pinned?.schemaHash !== tool.schemaHash) {
-    return failure('tool.changed', `The tool ${name} changed after this turn began, so it is not run. Start a new turn.`);
+    return failure(
+      'tool.changed',
+      `The tool ${name} changed after this turn began, so it is not run. Start a new turn.`,
+    );
   }
   const unavailable = tool.unavailable?.() ?? null;
   return unavailable === null ? null : failure('tool.unavailable', unavailable);
@@ -153,7 +175,11 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool): Promise<ToolOutput> {
     return await raceAbort(tool.invoke(parsed, context), signal);
   } catch (error) {
     if (!timeout.aborted || toolRun.signal.aborted) throw error;
-    throw failure('tool.timeout', `${tool.name} did not finish within ${Math.round(timeoutMs / 1000)} s and was stopped.`, { cause: error });
+    throw failure(
+      'tool.timeout',
+      `${tool.name} did not finish within ${Math.round(timeoutMs / 1000)} s and was stopped.`,
+      { cause: error },
+    );
   }
 }
 
@@ -169,8 +195,10 @@ function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
   const stopped = stoppedByUs(toolRun.signal, error);
-  if (stopped === 'cancel') return { ...failed(failure('turn.cancelled', 'The call was cancelled.')), status: 'cancelled' };
-  if (stopped === 'deadline') return failed(failure('tool.timeout', 'The time for this turn is used up; the call was stopped.'));
+  if (stopped === 'cancel')
+    return { ...failed(failure('turn.cancelled', 'The call was cancelled.')), status: 'cancelled' };
+  if (stopped === 'deadline')
+    return failed(failure('tool.timeout', 'The time for this turn is used up; the call was stopped.'));
   // The worker goes away or lost the call: another attempt must take it, not the model.
   if (stopReason(toolRun.signal) !== null) throw error;
   toolRun.run.log.warn({ tool: tool.name, code: error.code, err: error }, 'tool failed');
@@ -181,7 +209,12 @@ function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
 
 function failed(error: Failure): ToolEnd {
   const message = isFailure(error) ? error.message : 'The tool failed.';
-  return { status: 'failed', text: `Error (${error.code}): ${message}`, files: [], error: { code: error.code, message } };
+  return {
+    status: 'failed',
+    text: `Error (${error.code}): ${message}`,
+    files: [],
+    error: { code: error.code, message },
+  };
 }
 
 async function commit(toolRun: ToolRun, end: ToolEnd, durationMs: number): Promise<RunToolResult> {
@@ -203,7 +236,8 @@ async function commit(toolRun: ToolRun, end: ToolEnd, durationMs: number): Promi
     durationMs,
     item,
   });
-  if (!written) throw failure('turn.stale-attempt', `Attempt ${claim.call.attempt} of the call ${claim.call.name} was overtaken.`);
+  if (!written)
+    throw failure('turn.stale-attempt', `Attempt ${claim.call.attempt} of the call ${claim.call.name} was overtaken.`);
   for (const draft of endedEvents(item, toolRun.outputIndex)) toolRun.writer.emit(draft);
   await toolRun.writer.flush();
   return { status: end.status, repeatKey, preview: preview(cut.text, PREVIEW_MAX_BYTES) };

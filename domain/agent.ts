@@ -1,7 +1,9 @@
 /** An agent: a model, instructions, tools and limits under a name. Files in `agents/*.yaml` are parsed by this schema. */
 import { z } from 'zod';
 
-export const agentNameSchema = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'a lower-case letter, then letters, digits and -');
+export const agentNameSchema = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'a lower-case letter, then letters, digits and -');
 
 export const limitsSchema = z
   .strictObject({

@@ -5,21 +5,46 @@
 import type { OutputContent, OutputItem } from './item.js';
 import type { ResponseResource } from './response-resource.js';
 
-interface ItemAt { readonly item_id: string; readonly output_index: number }
-interface PartAt extends ItemAt { readonly content_index: number }
-interface SummaryAt extends ItemAt { readonly summary_index: number }
+interface ItemAt {
+  readonly item_id: string;
+  readonly output_index: number;
+}
+interface PartAt extends ItemAt {
+  readonly content_index: number;
+}
+interface SummaryAt extends ItemAt {
+  readonly summary_index: number;
+}
 
 export type ContentPart = OutputContent | { readonly type: 'reasoning_text'; readonly text: string };
 
 export type TerminalEventType = 'response.completed' | 'response.failed' | 'response.incomplete';
 
 export type TurnEventDraft =
-  | { readonly type: 'response.created' | 'response.queued' | 'response.in_progress'; readonly response: ResponseResource }
+  | {
+      readonly type: 'response.created' | 'response.queued' | 'response.in_progress';
+      readonly response: ResponseResource;
+    }
   | { readonly type: TerminalEventType; readonly response: ResponseResource }
-  | { readonly type: 'response.output_item.added' | 'response.output_item.done'; readonly output_index: number; readonly item: OutputItem }
-  | ({ readonly type: 'response.content_part.added' | 'response.content_part.done'; readonly part: ContentPart } & PartAt)
-  | ({ readonly type: 'response.output_text.delta'; readonly delta: string; readonly logprobs: readonly never[] } & PartAt)
-  | ({ readonly type: 'response.output_text.done'; readonly text: string; readonly logprobs: readonly never[] } & PartAt)
+  | {
+      readonly type: 'response.output_item.added' | 'response.output_item.done';
+      readonly output_index: number;
+      readonly item: OutputItem;
+    }
+  | ({
+      readonly type: 'response.content_part.added' | 'response.content_part.done';
+      readonly part: ContentPart;
+    } & PartAt)
+  | ({
+      readonly type: 'response.output_text.delta';
+      readonly delta: string;
+      readonly logprobs: readonly never[];
+    } & PartAt)
+  | ({
+      readonly type: 'response.output_text.done';
+      readonly text: string;
+      readonly logprobs: readonly never[];
+    } & PartAt)
   | ({ readonly type: 'response.refusal.delta'; readonly delta: string } & PartAt)
   | ({ readonly type: 'response.refusal.done'; readonly refusal: string } & PartAt)
   | ({ readonly type: 'response.reasoning_text.delta'; readonly delta: string } & PartAt)
@@ -31,7 +56,11 @@ export type TurnEventDraft =
   | ({ readonly type: 'response.reasoning_summary_text.delta'; readonly delta: string } & SummaryAt)
   | ({ readonly type: 'response.reasoning_summary_text.done'; readonly text: string } & SummaryAt)
   | ({ readonly type: 'response.function_call_arguments.delta'; readonly delta: string } & ItemAt)
-  | ({ readonly type: 'response.function_call_arguments.done'; readonly name: string; readonly arguments: string } & ItemAt)
+  | ({
+      readonly type: 'response.function_call_arguments.done';
+      readonly name: string;
+      readonly arguments: string;
+    } & ItemAt)
   | ({
       readonly type:
         | 'response.code_interpreter_call.in_progress'
@@ -76,5 +105,7 @@ export interface SnapshotDraft {
 export type TurnEvent = TurnEventDraft & { readonly sequence_number: number };
 
 export function isTerminalEvent(event: TurnEventDraft): boolean {
-  return event.type === 'response.completed' || event.type === 'response.failed' || event.type === 'response.incomplete';
+  return (
+    event.type === 'response.completed' || event.type === 'response.failed' || event.type === 'response.incomplete'
+  );
 }

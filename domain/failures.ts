@@ -56,9 +56,13 @@ export const FAILURES = {
   'key.not-found': rule(404, 'not_found_error', 'No such API key'),
   'model.not-found': rule(404, 'invalid_request_error', 'No such model'),
   'model.unauthorized': rule(502, 'server_error', 'The model provider refused the key', { fallback: true }),
-  'model.quota-exhausted': rule(502, 'server_error', 'The model provider says the quota is used up', { fallback: true }),
+  'model.quota-exhausted': rule(502, 'server_error', 'The model provider says the quota is used up', {
+    fallback: true,
+  }),
   'model.bad-request': rule(400, 'invalid_request_error', 'The model provider refused the request'),
-  'model.context-overflow': rule(400, 'invalid_request_error', 'The conversation does not fit the model', { fallback: true }),
+  'model.context-overflow': rule(400, 'invalid_request_error', 'The conversation does not fit the model', {
+    fallback: true,
+  }),
   'model.content-filtered': rule(400, 'invalid_request_error', 'The model provider filtered the content'),
   'model.rate-limited': rule(429, 'rate_limit_error', 'The model provider is rate limiting', passing),
   'model.overloaded': rule(503, 'server_error', 'The model provider is overloaded', passing),

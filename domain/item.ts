@@ -6,7 +6,10 @@ import { z } from 'zod';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
-export interface InputText { readonly type: 'input_text'; readonly text: string }
+export interface InputText {
+  readonly type: 'input_text';
+  readonly text: string;
+}
 export interface InputImage {
   readonly type: 'input_image';
   readonly detail: 'low' | 'high' | 'auto';
@@ -34,7 +37,10 @@ export interface OutputText {
   readonly annotations: readonly UrlCitation[];
   readonly logprobs: readonly never[];
 }
-export interface Refusal { readonly type: 'refusal'; readonly refusal: string }
+export interface Refusal {
+  readonly type: 'refusal';
+  readonly refusal: string;
+}
 export type InputContent = InputText | InputImage | InputFile;
 export type OutputContent = OutputText | Refusal;
 
@@ -77,8 +83,7 @@ export interface FunctionCallOutputItem {
   readonly status: ItemStatus;
 }
 export type CodeInterpreterOutput =
-  | { readonly type: 'logs'; readonly logs: string }
-  | { readonly type: 'image'; readonly url: string };
+  { readonly type: 'logs'; readonly logs: string } | { readonly type: 'image'; readonly url: string };
 export interface ProducedFile {
   readonly id: string;
   readonly filename: string;
@@ -100,8 +105,7 @@ export interface WebSearchCallItem {
   readonly id: string;
   readonly status: 'in_progress' | 'searching' | 'completed' | 'failed';
   readonly action:
-    | { readonly type: 'open_page'; readonly url: string }
-    | { readonly type: 'search'; readonly query: string };
+    { readonly type: 'open_page'; readonly url: string } | { readonly type: 'search'; readonly query: string };
 }
 /** Any server-side tool without a standard item type. */
 export interface GenericToolCallItem {
@@ -229,25 +233,39 @@ export type InputItemParam = z.infer<typeof inputItemSchema>;
 export function itemText(item: Item): string {
   switch (item.type) {
     case 'message':
-      return item.content
-        .map((part) => ('text' in part ? part.text : 'refusal' in part ? part.refusal : ''))
-        .filter((part) => part !== '')
-        .join('\n');
+      return joinText(item.content.map(partText));
     case 'reasoning':
-      return [...item.summary, ...item.content].map((part) => part.text).join('\n');
+      return joinText([...item.summary, ...item.content].map((part) => part.text));
     case 'function_call':
       return `${item.name} ${item.arguments}`;
     case 'function_call_output':
-      return typeof item.output === 'string'
-        ? item.output
-        : item.output.map((part) => ('text' in part ? part.text : '')).join('\n');
+      return typeof item.output === 'string' ? item.output : joinText(item.output.map(partText));
+    case 'compaction':
+      return '';
+    default:
+      return toolItemText(item);
+  }
+}
+
+function toolItemText(item: ToolItem): string {
+  switch (item.type) {
     case 'code_interpreter_call':
-      return [item.code ?? '', ...(item.outputs ?? []).map((output) => ('logs' in output ? output.logs : ''))].join('\n');
+      return joinText([
+        item.code ?? '',
+        ...(item.outputs ?? []).map((output) => ('logs' in output ? output.logs : '')),
+      ]);
     case 'web_search_call':
       return item.action.type === 'search' ? item.action.query : item.action.url;
     case 'turnstone:tool_call':
       return `${item.name} ${item.arguments}\n${item.output ?? ''}`;
-    case 'compaction':
-      return '';
   }
+}
+
+function partText(part: InputContent | OutputContent): string {
+  if ('text' in part) return part.text;
+  return 'refusal' in part ? part.refusal : '';
+}
+
+function joinText(parts: readonly string[]): string {
+  return parts.filter((part) => part !== '').join('\n');
 }

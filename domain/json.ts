@@ -14,7 +14,10 @@ export function canonicalJson(value: unknown): string {
 /** The first `maxBytes` bytes (UTF-8) of a text on one line, cut at a character, with an ellipsis when something was cut. */
 export function preview(text: string, maxBytes: number): string {
   const ELLIPSIS_BYTES = 3;
-  const oneLine = text.slice(0, maxBytes * 2).replace(/\s+/g, ' ').trim();
+  const oneLine = text
+    .slice(0, maxBytes * 2)
+    .replace(/\s+/g, ' ')
+    .trim();
   let kept = '';
   let bytes = 0;
   for (const character of oneLine) {

@@ -24,7 +24,8 @@ export const DEFAULT_LIMITS: TurnLimits = {
   maxParallelCalls: 16,
 };
 
-export type LimitReason = 'max_steps' | 'max_tool_calls' | 'max_wall_time' | 'max_tokens' | 'max_cost' | 'repeated_call';
+export type LimitReason =
+  'max_steps' | 'max_tool_calls' | 'max_wall_time' | 'max_tokens' | 'max_cost' | 'repeated_call';
 
 export interface TurnProgress {
   readonly steps: number;

@@ -14,7 +14,13 @@ export interface TokenUsage {
   readonly estimated: boolean;
 }
 
-export const NO_USAGE: TokenUsage = { inputTokens: 0, cachedTokens: 0, outputTokens: 0, reasoningTokens: 0, estimated: false };
+export const NO_USAGE: TokenUsage = {
+  inputTokens: 0,
+  cachedTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  estimated: false,
+};
 
 export function addUsage(left: TokenUsage, right: TokenUsage): TokenUsage {
   return {

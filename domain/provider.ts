@@ -58,6 +58,9 @@ export type ProviderSettings = z.infer<typeof providerSchema>;
 /** `fallbacks:` a name clients may use as `model`, and the `provider/model` names tried in order. */
 export const fallbackChainSchema = z.strictObject({
   name: z.string().min(1).max(100),
-  models: z.array(z.string().regex(/^[^/]+\/.+$/, 'provider/model')).min(1).max(10),
+  models: z
+    .array(z.string().regex(/^[^/]+\/.+$/, 'provider/model'))
+    .min(1)
+    .max(10),
 });
 export type FallbackChain = z.infer<typeof fallbackChainSchema>;

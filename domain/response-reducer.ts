@@ -8,149 +8,107 @@ import type { ResponseResource } from './response-resource.js';
 
 /** Items while they are being built: the fields events write to, on any item type. */
 interface OpenItem {
-  id: string;
   status?: string;
-  content?: { text?: string; refusal?: string }[];
+  content?: OpenPart[];
   summary?: { text: string }[];
   arguments?: string;
   code?: string | null;
+}
+interface OpenPart {
+  text?: string;
+  refusal?: string;
 }
 
 export interface ResponseReducer {
   apply(event: TurnEventDraft): void;
   /** A copy: later events do not change it. */
   snapshot(): ResponseResource;
-  /** How many output items there are now. */
-  outputCount(): number;
 }
 
 export function createResponseReducer(initial: ResponseResource): ResponseReducer {
   let response = initial;
-  let output = structuredClone(initial.output) as unknown as OpenItem[];
-
-  const replaceResponse = (next: ResponseResource): void => {
-    response = next;
-    output = structuredClone(next.output) as unknown as OpenItem[];
-  };
-  const setItem = (index: number, item: OutputItem): void => {
-    output[index] = structuredClone(item) as unknown as OpenItem;
-  };
-  const part = (outputIndex: number, contentIndex: number): { text?: string; refusal?: string } =>
-    output[outputIndex]?.content?.[contentIndex] ?? {};
-  const summaryPart = (outputIndex: number, index: number): { text: string } =>
-    output[outputIndex]?.summary?.[index] ?? { text: '' };
-  const setStatus = (outputIndex: number, status: string): void => {
-    const item = output[outputIndex];
-    if (item !== undefined) item.status = status;
-  };
-
-  const applyText = (event: TurnEventDraft): boolean => {
-    switch (event.type) {
-      case 'response.output_text.delta':
-      case 'response.reasoning_text.delta': {
-        const target = part(event.output_index, event.content_index);
-        target.text = (target.text ?? '') + event.delta;
-        return true;
-      }
-      case 'response.output_text.done':
-      case 'response.reasoning_text.done':
-        part(event.output_index, event.content_index).text = event.text;
-        return true;
-      case 'response.refusal.delta': {
-        const target = part(event.output_index, event.content_index);
-        target.refusal = (target.refusal ?? '') + event.delta;
-        return true;
-      }
-      case 'response.refusal.done':
-        part(event.output_index, event.content_index).refusal = event.refusal;
-        return true;
-      case 'response.reasoning_summary_text.delta':
-        summaryPart(event.output_index, event.summary_index).text += event.delta;
-        return true;
-      case 'response.reasoning_summary_text.done':
-        summaryPart(event.output_index, event.summary_index).text = event.text;
-        return true;
-      default:
-        return false;
-    }
-  };
-
-  const applyParts = (event: TurnEventDraft): boolean => {
-    switch (event.type) {
-      case 'response.content_part.added':
-      case 'response.content_part.done': {
-        const content = output[event.output_index]?.content;
-        if (content !== undefined) content[event.content_index] = structuredClone(event.part);
-        return true;
-      }
-      case 'response.reasoning_summary_part.added':
-      case 'response.reasoning_summary_part.done': {
-        const summary = output[event.output_index]?.summary;
-        if (summary !== undefined) summary[event.summary_index] = { ...event.part };
-        return true;
-      }
-      default:
-        return false;
-    }
-  };
-
-  const applyCalls = (event: TurnEventDraft): boolean => {
-    switch (event.type) {
-      case 'response.function_call_arguments.delta': {
-        const item = output[event.output_index];
-        if (item !== undefined) item.arguments = (item.arguments ?? '') + event.delta;
-        return true;
-      }
-      case 'response.function_call_arguments.done': {
-        const item = output[event.output_index];
-        if (item !== undefined) item.arguments = event.arguments;
-        return true;
-      }
-      case 'response.code_interpreter_call_code.delta': {
-        const item = output[event.output_index];
-        if (item !== undefined) item.code = (item.code ?? '') + event.delta;
-        return true;
-      }
-      case 'response.code_interpreter_call_code.done': {
-        const item = output[event.output_index];
-        if (item !== undefined) item.code = event.code;
-        return true;
-      }
-      case 'response.code_interpreter_call.interpreting':
-        setStatus(event.output_index, 'interpreting');
-        return true;
-      case 'response.web_search_call.searching':
-        setStatus(event.output_index, 'searching');
-        return true;
-      default:
-        return false;
-    }
-  };
-
+  let output = toOpenItems(initial.output);
   return {
     apply(event) {
-      switch (event.type) {
-        case 'response.created':
-        case 'response.queued':
-        case 'response.in_progress':
-        case 'response.completed':
-        case 'response.failed':
-        case 'response.incomplete':
-        case 'turnstone:snapshot':
-          replaceResponse(event.response);
-          return;
-        case 'response.output_item.added':
-        case 'response.output_item.done':
-          setItem(event.output_index, event.item);
-          return;
-        case 'turnstone:step.reset':
-          output.length = Math.min(output.length, event.output_index);
-          return;
-        default:
-          if (!applyText(event) && !applyParts(event)) applyCalls(event);
+      if ('response' in event) {
+        response = event.response;
+        output = toOpenItems(response.output);
+      } else if (event.type === 'turnstone:step.reset') {
+        output.length = Math.min(output.length, event.output_index);
+      } else if ('item' in event) {
+        output[event.output_index] = structuredClone(event.item) as OpenItem;
+      } else if ('output_index' in event) {
+        const item = output[event.output_index];
+        if (item !== undefined) applyToItem(item, event);
       }
     },
     snapshot: () => ({ ...response, output: structuredClone(output) as unknown as OutputItem[] }),
-    outputCount: () => output.length,
   };
+}
+
+function toOpenItems(items: readonly OutputItem[]): OpenItem[] {
+  return structuredClone(items) as unknown as OpenItem[];
+}
+
+function applyToItem(item: OpenItem, event: TurnEventDraft): void {
+  if ('content_index' in event) applyToContent(item, event);
+  else if ('summary_index' in event) applyToSummary(item, event);
+  else applyToCall(item, event);
+}
+
+type ContentEvent = Extract<TurnEventDraft, { content_index: number }>;
+type SummaryEvent = Extract<TurnEventDraft, { summary_index: number }>;
+
+function applyToContent(item: OpenItem, event: ContentEvent): void {
+  if (event.type === 'response.content_part.added' || event.type === 'response.content_part.done') {
+    if (item.content !== undefined) item.content[event.content_index] = structuredClone(event.part);
+    return;
+  }
+  const part = item.content?.[event.content_index];
+  if (part === undefined) return;
+  const field = 'refusal' in part ? 'refusal' : 'text';
+  if ('delta' in event) part[field] = (part[field] ?? '') + event.delta;
+  else part[field] = 'refusal' in event ? event.refusal : event.text;
+}
+
+function applyToSummary(item: OpenItem, event: SummaryEvent): void {
+  if (item.summary === undefined) return;
+  const part = item.summary[event.summary_index];
+  switch (event.type) {
+    case 'response.reasoning_summary_part.added':
+    case 'response.reasoning_summary_part.done':
+      item.summary[event.summary_index] = { ...event.part };
+      return;
+    case 'response.reasoning_summary_text.delta':
+      if (part !== undefined) part.text += event.delta;
+      return;
+    case 'response.reasoning_summary_text.done':
+      if (part !== undefined) part.text = event.text;
+  }
+}
+
+function applyToCall(item: OpenItem, event: TurnEventDraft): void {
+  switch (event.type) {
+    case 'response.function_call_arguments.delta':
+      item.arguments = (item.arguments ?? '') + event.delta;
+      return;
+    case 'response.function_call_arguments.done':
+      item.arguments = event.arguments;
+      return;
+    case 'response.code_interpreter_call_code.delta':
+      item.code = (item.code ?? '') + event.delta;
+      return;
+    case 'response.code_interpreter_call_code.done':
+      item.code = event.code;
+      return;
+    case 'response.code_interpreter_call.interpreting':
+      item.status = 'interpreting';
+      return;
+    case 'response.web_search_call.searching':
+      item.status = 'searching';
+      return;
+    default:
+      // Stages, and events that say what `output_item.done` says again.
+      return;
+  }
 }

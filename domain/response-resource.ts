@@ -92,7 +92,10 @@ export function toResponseResource(turn: TurnRecord, output: readonly OutputItem
     store: turn.stored,
     temperature: settings.temperature,
     text: { format: toWireFormat(settings.textFormat) },
-    tool_choice: typeof settings.toolChoice === 'string' ? settings.toolChoice : { type: 'function', name: settings.toolChoice.name },
+    tool_choice:
+      typeof settings.toolChoice === 'string'
+        ? settings.toolChoice
+        : { type: 'function', name: settings.toolChoice.name },
     tools: settings.requestedTools,
     top_p: settings.topP,
     truncation: settings.truncation,

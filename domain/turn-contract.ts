@@ -130,7 +130,12 @@ export interface TurnProgressView {
   readonly step: number;
   readonly phase: 'model' | 'tools' | 'finishing' | 'done';
   readonly stages: readonly ProgressStage[];
-  readonly used: { readonly steps: number; readonly toolCalls: number; readonly tokens: number; readonly costMicros: number };
+  readonly used: {
+    readonly steps: number;
+    readonly toolCalls: number;
+    readonly tokens: number;
+    readonly costMicros: number;
+  };
   readonly limits: TurnLimits;
 }
 

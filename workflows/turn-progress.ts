@@ -16,7 +16,7 @@ export interface ProgressHandle {
   end(status: ProgressStage['status'], detail?: string): void;
 }
 
-const MARKS: Record<ProgressStage['status'], string> = {
+const MARKS: Readonly<Record<ProgressStage['status'], string>> = {
   running: '… running',
   completed: '✓ done',
   failed: '✗ failed',

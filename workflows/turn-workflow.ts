@@ -20,7 +20,13 @@ import {
 import type { ActivityOptions, EventGroupMarker } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
-import type { FinishTurnInput, TurnActivities, TurnInput, TurnProgressView, TurnResult } from '../domain/turn-contract.js';
+import type {
+  FinishTurnInput,
+  TurnActivities,
+  TurnInput,
+  TurnProgressView,
+  TurnResult,
+} from '../domain/turn-contract.js';
 import type { TerminalStatus } from '../domain/turn.js';
 import { initialState, runTurnLoop } from './turn-loop.js';
 import type { TurnLoopPorts, TurnLoopResult } from './turn-loop.js';
@@ -148,5 +154,8 @@ async function settle(input: TurnInput, progress: TurnProgressTracker, error: un
 function describeFailure(error: unknown): { code: string; message: string } {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure) return { code: cause.type ?? 'server.internal', message: cause.message };
-  return { code: 'turn.lost', message: 'The turn could not be finished: its work timed out or its worker was lost repeatedly.' };
+  return {
+    code: 'turn.lost',
+    message: 'The turn could not be finished: its work timed out or its worker was lost repeatedly.',
+  };
 }

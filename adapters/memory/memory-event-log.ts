@@ -6,7 +6,9 @@ import { LRUCache } from 'lru-cache';
 import type { TurnEvent } from '../../domain/event.js';
 import { failure } from '../../domain/failures.js';
 import type { EventLog, TurnRef } from '../../domain/ports/event-log.js';
-import { createTurnLog } from './turn-log.js';
+import { createKeyedListeners } from './keyed-listeners.js';
+import type { KeyedListeners } from './keyed-listeners.js';
+import { appendToTurnLog, createTurnLog, eventsSince, turnLogState } from './turn-log.js';
 import type { TurnLog } from './turn-log.js';
 
 export interface MemoryEventLogOptions {
@@ -22,112 +24,97 @@ export interface MemoryEventLogOptions {
 const CANCEL_MEMORY_MS = 60_000;
 const MAX_REMEMBERED_CANCELS = 10_000;
 
+interface Logs {
+  readonly running: Map<string, TurnLog>;
+  readonly ended: LRUCache<string, TurnLog>;
+  readonly changes: KeyedListeners;
+}
+
 const keyOf = (turn: TurnRef): string => `${turn.tenantId}/${turn.turnId}`;
+const find = (logs: Logs, key: string): TurnLog | undefined => logs.running.get(key) ?? logs.ended.get(key);
 
 export function createMemoryEventLog(options: MemoryEventLogOptions = {}): EventLog {
   const limits = { maxEvents: options.maxEventsPerTurn ?? 20_000, maxChars: options.maxCharsPerTurn ?? 16_000_000 };
-  const running = new Map<string, TurnLog>();
-  const ended = new LRUCache<string, TurnLog>({
-    ttl: options.retentionMs ?? 10 * 60_000,
-    maxSize: options.maxEndedChars ?? 256_000_000,
-    sizeCalculation: (log) => Math.max(1, log.chars()),
-    dispose: (log) => log.drop(),
-  });
-  const openers = new Map<string, Set<() => void>>();
-  const cancels = new Map<string, Set<() => void>>();
+  const logs = createLogs(options);
+  const cancels = createKeyedListeners();
   const cancelled = new LRUCache<string, true>({ ttl: CANCEL_MEMORY_MS, max: MAX_REMEMBERED_CANCELS });
 
-  const find = (key: string): TurnLog | undefined => running.get(key) ?? ended.get(key);
-
-  const whenOpened = (key: string, listener: () => void): (() => void) => {
-    const waiting = openers.get(key) ?? new Set();
-    openers.set(key, waiting.add(listener));
-    return () => {
-      waiting.delete(listener);
-      if (waiting.size === 0) openers.delete(key);
-    };
-  };
-
-  /** Resolves at the next change of the turn's log, when it opens, or when `signal` aborts. */
-  const changed = (key: string, log: TurnLog | undefined, signal: AbortSignal): Promise<void> =>
-    new Promise((resolve) => {
-      const done = (): void => {
-        unsubscribe();
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      const unsubscribe = log === undefined ? whenOpened(key, done) : log.whenChanged(done);
-      signal.addEventListener('abort', done, { once: true });
-      if (signal.aborted) done();
-    });
-
-  async function* read(turn: TurnRef, from: number, signal: AbortSignal): AsyncGenerator<TurnEvent> {
-    const key = keyOf(turn);
-    let after = from;
-    while (!signal.aborted) {
-      const log = find(key);
-      const batch = log?.since(after) ?? [];
-      for (const event of batch) {
-        if (signal.aborted) return;
-        yield event;
-        after = event.sequence_number;
-      }
-      if (log === undefined || batch.length === 0) {
-        if (log?.isEnded() === true && after >= log.lastSequence()) return;
-        await changed(key, log?.isDropped() === true ? undefined : log, signal);
-      }
-    }
-  }
-
   return {
-    open(turn, start) {
+    async open(turn, start) {
       const key = keyOf(turn);
-      if (find(key) === undefined) {
-        running.set(key, createTurnLog(start, limits));
-        for (const listener of [...(openers.get(key) ?? [])]) listener();
-      }
-      return Promise.resolve();
+      if (find(logs, key) !== undefined) return;
+      logs.running.set(key, createTurnLog(start, limits));
+      logs.changes.notify(key);
     },
-    append(turn, writer, drafts) {
+    append: async (turn, writer, drafts) => {
       const key = keyOf(turn);
-      const log = find(key);
+      const log = find(logs, key);
       if (log === undefined) {
-        return Promise.reject(failure('turn.lost', `The event log of ${turn.turnId} is not open; open it before writing.`));
+        throw failure('turn.lost', `The event log of ${turn.turnId} is not open; open it before writing.`);
       }
-      try {
-        const last = log.append(writer, drafts);
-        if (log.isEnded() && running.has(key)) {
-          running.delete(key);
-          ended.set(key, log);
-        }
-        return Promise.resolve(last);
-      } catch (error) {
-        return Promise.reject(error as Error);
-      }
+      const last = appendToTurnLog(log, writer, drafts);
+      if (log.ended && logs.running.delete(key)) logs.ended.set(key, log);
+      logs.changes.notify(key);
+      return last;
     },
-    state: (turn) => Promise.resolve(find(keyOf(turn))?.state() ?? null),
-    read: (turn, { after, signal }) => read(turn, after, signal),
-    requestCancel(turn) {
-      const key = keyOf(turn);
-      cancelled.set(key, true);
-      for (const listener of [...(cancels.get(key) ?? [])]) listener();
-      return Promise.resolve();
+    state: async (turn) => {
+      const log = find(logs, keyOf(turn));
+      return log === undefined ? null : turnLogState(log);
+    },
+    read: (turn, { after, signal }) => readEvents(logs, keyOf(turn), after, signal),
+    async requestCancel(turn) {
+      cancelled.set(keyOf(turn), true);
+      cancels.notify(keyOf(turn));
     },
     onCancel(turn, listener) {
-      const key = keyOf(turn);
-      const listeners = cancels.get(key) ?? new Set();
-      cancels.set(key, listeners.add(listener));
-      if (cancelled.has(key)) listener();
-      return () => {
-        listeners.delete(listener);
-        if (listeners.size === 0) cancels.delete(key);
-      };
+      const remove = cancels.add(keyOf(turn), listener);
+      if (cancelled.has(keyOf(turn))) listener();
+      return remove;
     },
-    close() {
-      for (const log of running.values()) log.drop();
-      running.clear();
-      ended.clear();
-      return Promise.resolve();
+    async close() {
+      logs.running.clear();
+      logs.ended.clear();
     },
   };
+}
+
+function createLogs(options: MemoryEventLogOptions): Logs {
+  return {
+    running: new Map(),
+    changes: createKeyedListeners(),
+    ended: new LRUCache<string, TurnLog>({
+      ttl: options.retentionMs ?? 10 * 60_000,
+      maxSize: options.maxEndedChars ?? 256_000_000,
+      sizeCalculation: (log) => Math.max(1, log.chars),
+    }),
+  };
+}
+
+async function* readEvents(logs: Logs, key: string, from: number, signal: AbortSignal): AsyncGenerator<TurnEvent> {
+  let after = from;
+  while (!signal.aborted) {
+    const log = find(logs, key);
+    const batch = log === undefined ? [] : eventsSince(log, after);
+    for (const event of batch) {
+      yield event;
+      after = event.sequence_number;
+    }
+    if (batch.length > 0) continue;
+    if (log?.ended === true) return;
+    await nextChange(logs, key, signal);
+  }
+}
+
+/** Resolves at the next change of the turn's log, when it opens, or when `signal` aborts. */
+function nextChange(logs: Logs, key: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      remove();
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const remove = logs.changes.add(key, done);
+    signal.addEventListener('abort', done, { once: true });
+    if (signal.aborted) done();
+  });
 }

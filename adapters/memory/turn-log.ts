@@ -7,24 +7,76 @@ import { createResponseReducer } from '../../domain/response-reducer.js';
 import type { ResponseReducer } from '../../domain/response-reducer.js';
 
 export interface TurnLogLimits {
-  /** Oldest events are folded into the baseline snapshot beyond these. */
+  /** Beyond these the older half of the events is folded into the baseline snapshot. */
   readonly maxEvents: number;
   readonly maxChars: number;
 }
 
 export interface TurnLog {
-  append(writer: EventWriterRef, drafts: readonly TurnEventDraft[]): number;
-  /** Makes a copy of the response: for snapshots, not for every event. */
-  state(): LogState;
-  lastSequence(): number;
-  isEnded(): boolean;
-  /** Events after `after`; starts with a snapshot when some of them are no longer held. */
-  since(after: number): readonly TurnEvent[];
-  /** Called once at the next append or when the log is dropped. */
-  whenChanged(listener: () => void): () => void;
-  drop(): void;
-  isDropped(): boolean;
-  chars(): number;
+  readonly limits: TurnLogLimits;
+  /** The state that all numbers below `first` amount to. */
+  readonly baseline: ResponseReducer;
+  readonly current: ResponseReducer;
+  /** Part of the turn -> its newest attempt. */
+  readonly attempts: Map<string, number>;
+  events: TurnEvent[];
+  first: number;
+  next: number;
+  chars: number;
+  ended: boolean;
+}
+
+export function createTurnLog(options: OpenLogOptions, limits: TurnLogLimits): TurnLog {
+  return {
+    limits,
+    baseline: createResponseReducer(options.snapshot),
+    current: createResponseReducer(options.snapshot),
+    attempts: new Map(),
+    events: [],
+    first: options.firstSequence,
+    next: options.firstSequence,
+    chars: 0,
+    ended: false,
+  };
+}
+
+/** @returns the number of the last event. @throws `turn.stale-attempt`. */
+export function appendToTurnLog(log: TurnLog, writer: EventWriterRef, drafts: readonly TurnEventDraft[]): number {
+  checkWriter(log, writer);
+  for (const draft of drafts) {
+    const event: TurnEvent = { ...draft, sequence_number: log.next };
+    log.next += 1;
+    log.events.push(event);
+    log.chars += charsOf(event);
+    log.current.apply(event);
+    if (isTerminalEvent(event)) log.ended = true;
+  }
+  foldOldEvents(log);
+  return log.next - 1;
+}
+
+function checkWriter(log: TurnLog, writer: EventWriterRef): void {
+  if (log.ended) {
+    throw failure('turn.stale-attempt', `The turn has ended; ${writer.part} cannot add to its events.`);
+  }
+  const newest = log.attempts.get(writer.part) ?? 0;
+  if (writer.attempt < newest) {
+    const message = `Attempt ${writer.attempt} of ${writer.part} is too late: attempt ${newest} has begun.`;
+    throw failure('turn.stale-attempt', message);
+  }
+  log.attempts.set(writer.part, writer.attempt);
+}
+
+/** Half at a time, so that trimming costs little per event. */
+function foldOldEvents(log: TurnLog): void {
+  if (log.events.length <= log.limits.maxEvents && log.chars <= log.limits.maxChars) return;
+  const removed = log.events.slice(0, Math.ceil(log.events.length / 2));
+  log.events = log.events.slice(removed.length);
+  log.first += removed.length;
+  for (const event of removed) {
+    log.baseline.apply(event);
+    log.chars -= charsOf(event);
+  }
 }
 
 /** A rough size: what differs between events is their text; responses inside events are shared objects. */
@@ -33,78 +85,15 @@ function charsOf(event: TurnEventDraft): number {
   return 200 + text.length;
 }
 
-export function createTurnLog(options: OpenLogOptions, limits: TurnLogLimits): TurnLog {
-  const baseline: ResponseReducer = createResponseReducer(options.snapshot);
-  const current: ResponseReducer = createResponseReducer(options.snapshot);
-  const newestAttempt = new Map<string, number>();
-  const listeners = new Set<() => void>();
-  let events: TurnEvent[] = [];
-  let first = options.firstSequence;
-  let next = options.firstSequence;
-  let chars = 0;
-  let ended = false;
-  let dropped = false;
+/** Makes a copy of the response: for snapshots, not for every event. */
+export function turnLogState(log: TurnLog): LogState {
+  return { lastSequence: log.next - 1, ended: log.ended, snapshot: log.current.snapshot() };
+}
 
-  const checkWriter = (writer: EventWriterRef): void => {
-    const newest = newestAttempt.get(writer.part) ?? 0;
-    if (ended) throw failure('turn.stale-attempt', `The turn has ended; ${writer.part} cannot add to its events.`);
-    if (writer.attempt < newest) {
-      throw failure('turn.stale-attempt', `Attempt ${writer.attempt} of ${writer.part} is too late: attempt ${newest} has begun.`);
-    }
-    newestAttempt.set(writer.part, writer.attempt);
-  };
-
-  /** Keeps the newest half when a bound is passed, so that trimming costs little per event. */
-  const trim = (): void => {
-    if (events.length <= limits.maxEvents && chars <= limits.maxChars) return;
-    const removed = events.slice(0, Math.ceil(events.length / 2));
-    events = events.slice(removed.length);
-    for (const event of removed) {
-      baseline.apply(event);
-      chars -= charsOf(event);
-    }
-    first += removed.length;
-  };
-
-  const notify = (): void => {
-    const waiting = [...listeners];
-    listeners.clear();
-    for (const listener of waiting) listener();
-  };
-
-  return {
-    append(writer, drafts) {
-      checkWriter(writer);
-      for (const draft of drafts) {
-        const event: TurnEvent = { ...draft, sequence_number: next };
-        next += 1;
-        events.push(event);
-        chars += charsOf(event);
-        current.apply(event);
-        if (isTerminalEvent(event)) ended = true;
-      }
-      trim();
-      notify();
-      return next - 1;
-    },
-    state: () => ({ lastSequence: next - 1, ended, snapshot: current.snapshot() }),
-    lastSequence: () => next - 1,
-    isEnded: () => ended,
-    since(after) {
-      if (after >= first - 1) return events.slice(Math.max(0, after + 1 - first));
-      const covers = first - 1;
-      const snapshot = { type: 'turnstone:snapshot' as const, covers, response: baseline.snapshot(), sequence_number: covers };
-      return [snapshot, ...events];
-    },
-    whenChanged(listener) {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    drop() {
-      dropped = true;
-      notify();
-    },
-    isDropped: () => dropped,
-    chars: () => chars,
-  };
+/** Events after `after`; starts with a snapshot when some of them are no longer held. */
+export function eventsSince(log: TurnLog, after: number): readonly TurnEvent[] {
+  const covers = log.first - 1;
+  if (after >= covers) return log.events.slice(after - covers);
+  const response = log.baseline.snapshot();
+  return [{ type: 'turnstone:snapshot', covers, response, sequence_number: covers }, ...log.events];
 }

@@ -23,7 +23,10 @@ export interface ConversationQuery extends PageQuery {
 }
 
 /** `snippet` holds the best match with hits between `**`; null when nothing was searched for. */
-export interface ConversationHit { readonly conversation: Conversation; readonly snippet: string | null }
+export interface ConversationHit {
+  readonly conversation: Conversation;
+  readonly snippet: string | null;
+}
 
 export interface ConversationChange {
   readonly title?: string | null;
@@ -38,7 +41,10 @@ export interface ConversationBundle {
 }
 
 export interface ConversationStore {
-  create(scope: Scope, conversation: { id: string; title: string | null; metadata: Readonly<Record<string, string>> }): Promise<Conversation>;
+  create(
+    scope: Scope,
+    conversation: { id: string; title: string | null; metadata: Readonly<Record<string, string>> },
+  ): Promise<Conversation>;
   get(scope: Scope, id: string): Promise<Conversation | null>;
   list(scope: Scope, query: ConversationQuery): Promise<{ hits: readonly ConversationHit[]; hasMore: boolean }>;
   /** @returns null when there is none. */

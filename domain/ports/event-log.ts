@@ -5,7 +5,10 @@
 import type { TurnEvent, TurnEventDraft } from '../event.js';
 import type { ResponseResource } from '../response-resource.js';
 
-export interface TurnRef { readonly tenantId: string; readonly turnId: string }
+export interface TurnRef {
+  readonly tenantId: string;
+  readonly turnId: string;
+}
 
 /** Who writes: drafts of an attempt older than the newest seen for the same `part` of the turn are refused. */
 export interface EventWriterRef {

@@ -14,7 +14,9 @@ export interface FileRecord {
   readonly createdAtMs: number;
 }
 
-export interface NewFile extends Pick<FileRecord, 'filename' | 'mimeType' | 'purpose'> { readonly content: Uint8Array }
+export interface NewFile extends Pick<FileRecord, 'filename' | 'mimeType' | 'purpose'> {
+  readonly content: Uint8Array;
+}
 
 export interface FileStore {
   put(scope: Scope, file: NewFile): Promise<FileRecord>;

@@ -10,7 +10,11 @@ export type UserPart =
   /** A file the provider reads itself (PDF and the like), as a data URL. */
   | { readonly type: 'file'; readonly filename: string; readonly dataUrl: string };
 
-export interface ModelToolCall { readonly callId: string; readonly name: string; readonly arguments: string }
+export interface ModelToolCall {
+  readonly callId: string;
+  readonly name: string;
+  readonly arguments: string;
+}
 
 export type ModelMessage =
   | { readonly role: 'system'; readonly text: string }
@@ -87,5 +91,9 @@ export interface ModelRegistry {
   /** @returns null when configuration no longer holds the model. */
   get(name: string): LanguageModel | null;
   /** State per provider, for /healthz and doctor. */
-  health(): readonly { readonly provider: string; readonly circuit: 'closed' | 'open' | 'half-open'; readonly models: number }[];
+  health(): readonly {
+    readonly provider: string;
+    readonly circuit: 'closed' | 'open' | 'half-open';
+    readonly models: number;
+  }[];
 }

@@ -7,7 +7,12 @@ import type { FileRecord } from './file-store.js';
 import type { Logger } from './logger.js';
 
 /** A file a tool may read: inputs of the conversation and what earlier calls produced. */
-export interface ToolFile { readonly id: string; readonly filename: string; readonly mimeType: string; readonly bytes: number }
+export interface ToolFile {
+  readonly id: string;
+  readonly filename: string;
+  readonly mimeType: string;
+  readonly bytes: number;
+}
 
 export interface ToolFiles {
   list(): Promise<readonly ToolFile[]>;
@@ -110,7 +115,11 @@ export interface PythonResult {
 
 export interface PythonRunner {
   /** `ready`, `preparing` (environment is being built) or `unavailable`; `detail` says why and what to do. */
-  status(): { readonly state: 'ready' | 'preparing' | 'unavailable'; readonly backend: string; readonly detail: string };
+  status(): {
+    readonly state: 'ready' | 'preparing' | 'unavailable';
+    readonly backend: string;
+    readonly detail: string;
+  };
   /** Waits while preparing. @throws `tool.unavailable`. Never throws for what the code does. */
   run(job: PythonJob): Promise<PythonResult>;
   close(): Promise<void>;

@@ -40,7 +40,10 @@ export interface StepContext {
   readonly toolCalls: readonly ToolCallRecord[];
 }
 
-export interface StepRef { readonly turnId: string; readonly step: number }
+export interface StepRef {
+  readonly turnId: string;
+  readonly step: number;
+}
 
 export interface StepClaim {
   readonly attempt: number;
@@ -72,7 +75,10 @@ export interface StepCommit extends StepRef {
   /** Output items of the step in order; written at indexes 0… of the step. */
   readonly items: readonly Item[];
   /** One per call item, `itemId` naming it. */
-  readonly toolCalls: readonly Omit<ToolCallRecord, 'attempt' | 'result' | 'fullResult' | 'resultHash' | 'error' | 'durationMs'>[];
+  readonly toolCalls: readonly Omit<
+    ToolCallRecord,
+    'attempt' | 'result' | 'fullResult' | 'resultHash' | 'error' | 'durationMs'
+  >[];
   readonly modelCalls: readonly ModelCallEntry[];
   readonly answeredBy: string;
   readonly result: CallModelResult;
@@ -102,8 +108,15 @@ export interface ToolReceipt {
   readonly item: Item;
 }
 
-export interface ItemPage { readonly items: readonly StoredItem[]; readonly hasMore: boolean }
-export interface PageQuery { readonly after: string | null; readonly limit: number; readonly order: 'asc' | 'desc' }
+export interface ItemPage {
+  readonly items: readonly StoredItem[];
+  readonly hasMore: boolean;
+}
+export interface PageQuery {
+  readonly after: string | null;
+  readonly limit: number;
+  readonly order: 'asc' | 'desc';
+}
 
 /** A turn without a terminal state, as the sweeper sees it. */
 export interface OpenTurn {

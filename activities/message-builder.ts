@@ -1,0 +1,110 @@
+/**
+ * Items in order -> messages for a model. Each step of a turn becomes one assistant message, followed by one result for
+ * each of its calls: a call without a result would make providers refuse the request.
+ */
+import type { Item, ToolItem } from '../domain/item.js';
+import { itemText } from '../domain/item.js';
+import type { ModelMessage, ModelToolCall } from '../domain/ports/model.js';
+import type { ToolCallRecord } from '../domain/tool.js';
+import type { StoredItem } from '../domain/turn.js';
+import type { PartResolver } from './model-context.js';
+import { readSummary } from './summary-content.js';
+
+const NO_RESULT = 'No result was provided for this call.';
+
+interface Building {
+  readonly resolve: PartResolver;
+  readonly callsByItem: ReadonlyMap<string, ToolCallRecord>;
+  readonly messages: ModelMessage[];
+  /** The assistant message being built, and results known for its calls. */
+  text: string;
+  calls: ModelToolCall[];
+  readonly results: Map<string, string>;
+}
+
+export function buildMessages(
+  items: readonly StoredItem[],
+  toolCalls: readonly ToolCallRecord[],
+  resolve: PartResolver,
+): ModelMessage[] {
+  const building: Building = {
+    resolve,
+    callsByItem: new Map(toolCalls.map((call) => [call.itemId, call])),
+    messages: [],
+    text: '',
+    calls: [],
+    results: new Map(),
+  };
+  let stepKey = '';
+  for (const { turnId, step, direction, item } of items) {
+    const key = `${turnId}/${step}`;
+    if (key !== stepKey && direction === 'output') endAssistantMessage(building);
+    stepKey = key;
+    addItem(building, item);
+  }
+  endAssistantMessage(building);
+  return building.messages;
+}
+
+function endAssistantMessage(building: Building): void {
+  const { messages, text, calls, results } = building;
+  if (text !== '' || calls.length > 0) messages.push({ role: 'assistant', text, toolCalls: calls });
+  for (const call of calls) {
+    messages.push({ role: 'tool', callId: call.callId, text: results.get(call.callId) ?? NO_RESULT });
+  }
+  building.text = '';
+  building.calls = [];
+  results.clear();
+}
+
+function say(building: Building, text: string): void {
+  building.text = building.text === '' ? text : `${building.text}\n\n${text}`;
+}
+
+function addItem(building: Building, item: Item): void {
+  switch (item.type) {
+    case 'message':
+      addMessage(building, item);
+      return;
+    case 'reasoning':
+      return;
+    case 'function_call':
+      building.calls.push({ callId: item.call_id, name: item.name, arguments: item.arguments });
+      return;
+    case 'function_call_output':
+      building.results.set(item.call_id, itemText(item));
+      return;
+    case 'compaction': {
+      endAssistantMessage(building);
+      const summary = readSummary(item.encrypted_content);
+      building.messages.push({ role: 'system', text: `Summary of the conversation so far:\n${summary}` });
+      return;
+    }
+    default:
+      addToolItem(building, item);
+  }
+}
+
+function addMessage(building: Building, item: Extract<Item, { type: 'message' }>): void {
+  if (item.role === 'assistant') {
+    say(building, itemText(item));
+    return;
+  }
+  endAssistantMessage(building);
+  building.messages.push(
+    item.role === 'user'
+      ? { role: 'user', parts: item.content.map(building.resolve) }
+      : { role: 'system', text: itemText(item) },
+  );
+}
+
+function addToolItem(building: Building, item: ToolItem): void {
+  const call = building.callsByItem.get(item.id);
+  if (call === undefined) {
+    // Without a call row it was sent by the client as history: its words count, but not as a result of our tools.
+    say(building, `[earlier tool call]\n${itemText(item)}`);
+    return;
+  }
+  building.calls.push({ callId: call.modelCallId, name: call.name, arguments: call.arguments });
+  if (call.result !== null) building.results.set(call.modelCallId, call.result);
+}
