@@ -68,7 +68,7 @@ describe('packages', () => {
 });
 
 describe('text', () => {
-  const MACHINE = /\/work\/(?:main|shared|\.)|\/tmp\/(?:bash_jobs|brief|tb)\b|\/root\/|\/home\/(?!turnstone\b)\w+\//;
+  const MACHINE = /\/work\/(?:main|shared|\.library|\.mirror)\b|\/tmp\/(?:bash_jobs|brief|tb)\b|\/root\/|\/home\/(?!turnstone\b)\w+\//;
 
   it('files: all but binaries -> no path of the machine they were written on', () => {
     const self = 'test/architecture/repository.test.ts';
