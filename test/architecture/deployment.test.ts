@@ -114,3 +114,30 @@ describe('scripts', () => {
     expect(read(path)).toContain('set -euo pipefail');
   });
 });
+
+describe('.github/workflows/ci.yml', () => {
+  interface Pipeline {
+    readonly permissions: Readonly<Record<string, string>>;
+    readonly jobs: Readonly<
+      Record<string, { readonly steps: readonly { readonly uses?: string; readonly run?: string }[] }>
+    >;
+  }
+  const source = read('.github/workflows/ci.yml');
+  const pipeline = parse(source) as Pipeline;
+  const steps = Object.values(pipeline.jobs).flatMap((job) => job.steps);
+
+  it('permissions: of the whole pipeline -> reading the code, nothing else', () => {
+    expect(pipeline.permissions).toEqual({ contents: 'read' });
+  });
+
+  it('actions: every one -> pinned by its commit', () => {
+    const used = steps.flatMap(({ uses }) => (uses === undefined ? [] : [uses]));
+    expect(used.length).toBeGreaterThan(1);
+    expect(used.filter((action) => !/^[\w-]+\/[\w-]+@[0-9a-f]{40}$/.test(action))).toEqual([]);
+  });
+
+  it('steps: what it runs -> the same script as everywhere, on each supported Node', () => {
+    expect(steps.map(({ run }) => run)).toContain('.ci/run');
+    for (const version of ['20', '22', '24']) expect(source).toContain(`'${version}'`);
+  });
+});
