@@ -73,7 +73,9 @@ function turnFields(input: TurnInput): Record<string, string> {
   return { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
 }
 
+/** A server that does not know our search attributes got none at the start, and would refuse this one too. */
 function recordOutcome(status: TerminalStatus): void {
+  if (workflowInfo().typedSearchAttributes.getAll().length === 0) return;
   upsertSearchAttributes([{ key: OUTCOME, value: status }]);
 }
 

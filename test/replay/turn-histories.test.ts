@@ -1,0 +1,50 @@
+/**
+ * Every recorded history of every release replays on today's workflow code. A failure here means that turns which run
+ * during a deploy would break: put the change behind `patched()`.
+ */
+import { readFile, readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { TURN_SHAPES } from '../support/turn-shapes.js';
+
+const folder = new URL('./histories/', import.meta.url);
+const releases = await readdir(folder);
+const files = (
+  await Promise.all(
+    releases.map(async (release) =>
+      (await readdir(new URL(`${release}/`, folder))).map((name) => `${release}/${name}`),
+    ),
+  )
+).flat();
+
+let workflowBundle: WorkflowBundleWithSourceMap;
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
+  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+});
+
+describe('recorded histories', () => {
+  it('every shape of a turn is recorded for this release', async () => {
+    const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    const recorded = files
+      .filter((file) => file.startsWith(`${version}/`))
+      .map((file) => file.replace(/^.*\/|\.json$/g, ''));
+    expect(recorded.sort()).toEqual(TURN_SHAPES.map((shape) => shape.name).sort());
+  });
+
+  it.each(files)('%s: replays', async (file) => {
+    const history: unknown = JSON.parse(await readFile(new URL(file, folder), 'utf8'));
+    await Worker.runReplayHistory({ workflowBundle }, history);
+  });
+
+  it('a history of another program: is refused, so the check can fail', async () => {
+    const plain = await readFile(new URL(files.find((file) => file.endsWith('/plain.json')) ?? '', folder), 'utf8');
+    const foreign: unknown = JSON.parse(plain.replaceAll('callModel', 'callSomethingElse'));
+    await expect(Worker.runReplayHistory({ workflowBundle }, foreign)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,124 @@
+/** The shapes a turn's workflow can take, each with the activities that lead to it: recorded once, replayed for ever. */
+import { ApplicationFailure, Context, activityInfo } from '@temporalio/activity';
+import { DEFAULT_LIMITS } from '../../domain/limits.js';
+import type { TurnActivities, TurnInput } from '../../domain/turn-contract.js';
+import { callsResult, closedResult, plannedCall } from './workflow-environment.js';
+import type { StartedTurn } from './workflow-environment.js';
+
+export interface TurnShape {
+  readonly name: string;
+  readonly input?: Partial<TurnInput>;
+  readonly activities: Pick<TurnActivities, 'callModel'> & Partial<TurnActivities>;
+  /** What happens from outside while it runs. */
+  readonly meanwhile?: (run: StartedTurn) => Promise<void>;
+}
+
+async function untilCancelled(): Promise<never> {
+  const beat = setInterval(() => Context.current().heartbeat(), 50);
+  try {
+    return await Context.current().cancelled;
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+/** A cancel before the first activity begins would be another shape. */
+async function cancelWhenActive({ handle }: StartedTurn): Promise<void> {
+  for (;;) {
+    const { raw } = await handle.describe();
+    if (raw.pendingActivities?.some((activity) => activity.lastHeartbeatTime !== null) === true) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await handle.cancel();
+}
+
+export const TURN_SHAPES: readonly TurnShape[] = [
+  { name: 'plain', activities: { callModel: async () => closedResult() } },
+  {
+    name: 'tool-step',
+    activities: {
+      callModel: async ({ step }) =>
+        step === 1 ? callsResult([plannedCall(activityInfo().taskQueue, 0)]) : closedResult(),
+    },
+  },
+  {
+    name: 'parallel-tools',
+    activities: {
+      callModel: async ({ step }) => {
+        const queue = activityInfo().taskQueue;
+        return step === 1 ? callsResult([0, 1, 2].map((index) => plannedCall(queue, index))) : closedResult();
+      },
+    },
+  },
+  {
+    name: 'client-call',
+    activities: {
+      callModel: async () => ({ ...callsResult([plannedCall(activityInfo().taskQueue, 0)]), clientCalls: 1 }),
+    },
+  },
+  {
+    name: 'limit-wrap-up',
+    input: { limits: { ...DEFAULT_LIMITS, maxSteps: 1 } },
+    activities: {
+      callModel: async ({ wrapUp }) =>
+        wrapUp === undefined ? callsResult([plannedCall(activityInfo().taskQueue, 0)]) : closedResult('incomplete'),
+    },
+  },
+  {
+    name: 'refused-calls',
+    input: { limits: { ...DEFAULT_LIMITS, maxToolCalls: 1 } },
+    activities: {
+      callModel: async ({ wrapUp }) => {
+        const queue = activityInfo().taskQueue;
+        return wrapUp === undefined
+          ? callsResult([0, 1].map((index) => plannedCall(queue, index)))
+          : closedResult('incomplete');
+      },
+    },
+  },
+  {
+    name: 'model-retried',
+    activities: {
+      callModel: async () => {
+        if (activityInfo().attempt > 1) return closedResult();
+        throw ApplicationFailure.create({ message: 'busy', type: 'model.overloaded', nextRetryDelay: 1 });
+      },
+    },
+  },
+  {
+    name: 'model-failed',
+    activities: {
+      callModel: async () => {
+        throw ApplicationFailure.nonRetryable('The provider refused the key.', 'model.unauthorized');
+      },
+    },
+  },
+  { name: 'cancelled-in-model', activities: { callModel: untilCancelled }, meanwhile: cancelWhenActive },
+  {
+    name: 'cancelled-in-tools',
+    activities: {
+      callModel: async () => callsResult([0, 1].map((index) => plannedCall(activityInfo().taskQueue, index))),
+      runTool: untilCancelled,
+    },
+    meanwhile: cancelWhenActive,
+  },
+  {
+    name: 'resumed',
+    input: {
+      resumed: { step: 4, toolCalls: 7, tokens: 100, costMicros: 9, startedAtMs: Date.UTC(2100, 0), repeats: { a: 1 } },
+    },
+    activities: { callModel: async () => closedResult() },
+  },
+];
+
+export function shapeActivities(shape: TurnShape): TurnActivities {
+  return {
+    runTool: async ({ step, callIndex }) => ({
+      status: 'completed',
+      repeatKey: `${step}/${callIndex}`,
+      preview: 'done',
+    }),
+    finishTurn: async () => undefined,
+    ...shape.activities,
+  };
+}

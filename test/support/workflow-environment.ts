@@ -1,0 +1,111 @@
+/** A real Temporal server for workflow tests, and a worker that runs our workflows with activities the test brings. */
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { WorkflowHandle } from '@temporalio/client';
+import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
+import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { locateTemporal } from '../../adapters/temporal/locate-temporal.js';
+import { DEFAULT_LIMITS } from '../../domain/limits.js';
+import { SEARCH_ATTRIBUTES, turnWorkflowId } from '../../domain/turn-contract.js';
+import type {
+  CallModelResult,
+  PlannedCall,
+  TurnActivities,
+  TurnInput,
+  TurnResult,
+} from '../../domain/turn-contract.js';
+
+const repository = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface WorkflowTestEnvironment {
+  readonly temporal: TestWorkflowEnvironment;
+  /** Runs `test` while a worker with these activities polls. */
+  withWorker<T>(activities: TurnActivities, options: WorkerChoice, test: (run: StartedTurn) => Promise<T>): Promise<T>;
+  stop(): Promise<void>;
+}
+export interface WorkerChoice {
+  /** False: no sticky cache, so that every workflow task replays the whole history. */
+  readonly sticky: boolean;
+  readonly input?: Partial<TurnInput>;
+}
+export interface StartedTurn {
+  readonly handle: WorkflowHandle<(input: TurnInput) => Promise<TurnResult>>;
+  readonly input: TurnInput;
+}
+
+export async function startWorkflowEnvironment(): Promise<WorkflowTestEnvironment> {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const cacheDir = process.env['TURNSTONE_CACHE_DIR'] ?? join(repository, '.cache');
+  const { path } = await locateTemporal({ cacheDir, env: process.env });
+  const keys = Object.values(SEARCH_ATTRIBUTES).map((name) =>
+    defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
+  );
+  const temporal = await TestWorkflowEnvironment.createLocal({
+    server: { executable: { type: 'existing-path', path }, searchAttributes: keys },
+  });
+  const bundle = await bundleWorkflowCode({
+    workflowsPath: join(repository, 'workflows/index.ts'),
+    logger: new DefaultLogger('ERROR'),
+  });
+  return {
+    temporal,
+    withWorker: (activities, options, test) => withWorker(temporal, bundle, activities, options, test),
+    stop: () => temporal.teardown(),
+  };
+}
+
+async function withWorker<T>(
+  temporal: TestWorkflowEnvironment,
+  workflowBundle: WorkflowBundleWithSourceMap,
+  activities: TurnActivities,
+  options: WorkerChoice,
+  test: (run: StartedTurn) => Promise<T>,
+): Promise<T> {
+  const taskQueue = `test-${randomUUID()}`;
+  const turnId = `resp_${randomUUID().replaceAll('-', '')}`;
+  const worker = await Worker.create({
+    connection: temporal.nativeConnection,
+    taskQueue,
+    workflowBundle,
+    activities,
+    maxCachedWorkflows: options.sticky ? 100 : 0,
+    // A cancel reaches an activity with its next heartbeat; the default holds them back for 8 s.
+    maxHeartbeatThrottleInterval: '100ms',
+  });
+  const input: TurnInput = {
+    tenantId: 'default',
+    turnId,
+    requestId: 'req_test',
+    limits: DEFAULT_LIMITS,
+    model: 'fake/model',
+    ...options.input,
+  };
+  return worker.runUntil(async () => {
+    const handle = await temporal.client.workflow.start<(input: TurnInput) => Promise<TurnResult>>('turn', {
+      taskQueue,
+      workflowId: turnWorkflowId(input.turnId, null),
+      args: [input],
+      memo: { turnId: input.turnId },
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.tenant, SearchAttributeType.KEYWORD), value: 'default' },
+      ]),
+    });
+    return test({ handle, input });
+  });
+}
+
+/** A planned tool call on the worker's own queue. */
+export function plannedCall(taskQueue: string, callIndex: number, change: Partial<PlannedCall> = {}): PlannedCall {
+  return { callIndex, name: 'python', taskQueue, timeoutMs: 5_000, effect: 'read', preview: '{"code":"1"}', ...change };
+}
+
+export function callsResult(calls: readonly PlannedCall[]): CallModelResult {
+  return { outcome: 'calls', status: null, model: 'fake/model', calls, clientCalls: 0, tokens: 10, costMicros: 1 };
+}
+
+export function closedResult(status: CallModelResult['status'] = 'completed'): CallModelResult {
+  return { ...callsResult([]), outcome: 'closed', status };
+}
