@@ -1,0 +1,94 @@
+/**
+ * The embedded database: PGlite on a folder, in a worker thread, behind an ordinary pg pool. The rest of the product
+ * cannot tell it from a PostgreSQL server.
+ *
+ * What is committed survives the death of the process, not a power cut: PGlite cannot sync its files to disk.
+ */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import pg from 'pg';
+import type { Logger } from '../../domain/ports/logger.js';
+import { lockFolder } from './folder-lock.js';
+import type { FolderLock } from './folder-lock.js';
+import { createWireStream } from './wire-stream.js';
+import { openWorkerChannel } from './worker-channel.js';
+
+export interface PglitePool {
+  readonly pool: pg.Pool;
+  readonly kind: 'pglite';
+  readonly version: string;
+  close(): Promise<void>;
+}
+
+export interface PgliteOptions {
+  /** Folder of the database, made when missing; `memory://` keeps it in memory, for tests. */
+  readonly dataDir: string;
+  readonly logger: Logger;
+  /** Longest a query may take before its caller gets `store.unavailable`. */
+  readonly queryTimeoutMs?: number;
+}
+
+/** Far above any query of ours; it bounds what a stuck database can hold up. */
+const QUERY_TIMEOUT_MS = 30_000;
+/** Longest wait for the one connection; beyond it callers are told to come back instead of queueing without bound. */
+const CONNECT_TIMEOUT_MS = 10_000;
+const IN_MEMORY = 'memory://';
+
+/**
+ * Lock the folder and open it.
+ * @throws `store.unavailable` when another process holds the folder or it cannot be opened.
+ */
+export async function openPglite(options: PgliteOptions): Promise<PglitePool> {
+  const inMemory = options.dataDir.startsWith(IN_MEMORY);
+  const dataDir = inMemory ? options.dataDir : resolve(options.dataDir);
+  const lock = inMemory ? null : await prepareFolder(dataDir);
+  try {
+    return await openLocked(dataDir, lock, options);
+  } catch (error) {
+    await lock?.release();
+    throw error;
+  }
+}
+
+async function prepareFolder(dataDir: string): Promise<FolderLock> {
+  await mkdir(dirname(dataDir), { recursive: true, mode: 0o700 });
+  return lockFolder(dataDir);
+}
+
+async function openLocked(dataDir: string, lock: FolderLock | null, options: PgliteOptions): Promise<PglitePool> {
+  const { logger } = options;
+  const isNew = lock !== null && !existsSync(join(dataDir, 'PG_VERSION'));
+  if (isNew) logger.info({ dataDir }, 'creating the embedded database; this takes a few seconds, once');
+  const channel = await openWorkerChannel(dataDir);
+  const pool = new pg.Pool({
+    // One connection: PGlite is one session. A query outside the open transaction, awaited inside it, would wait for ever.
+    max: 1,
+    idleTimeoutMillis: 0,
+    stream: () => createWireStream(channel),
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    query_timeout: options.queryTimeoutMs ?? QUERY_TIMEOUT_MS,
+    // Named here, so that variables such as PGHOST and PGSSLMODE cannot reach this pool.
+    host: 'localhost',
+    port: 5432,
+    user: 'postgres',
+    database: 'postgres',
+    password: 'unused',
+    ssl: false,
+  });
+  pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to the embedded database was lost'));
+  channel.onDeath((reason) => logger.error({ err: reason }, 'the embedded database stopped'));
+  const { rows } = await pool.query<{ server_version: string }>('show server_version');
+  const version = rows[0]?.server_version ?? 'unknown';
+  logger.info({ dataDir, version, openMs: Math.round(channel.openMs), created: isNew }, 'embedded database open');
+  return {
+    pool,
+    kind: 'pglite',
+    version,
+    close: async () => {
+      await pool.end();
+      await channel.close();
+      await lock?.release();
+    },
+  };
+}

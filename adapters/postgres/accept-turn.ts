@@ -1,0 +1,197 @@
+/** Accepting a turn: one look at everything that could speak against it, then one statement that writes it. */
+import { sql } from 'kysely';
+import { failure } from '../../domain/failures.js';
+import type { Failure } from '../../domain/failures.js';
+import { NO_USAGE } from '../../domain/pricing.js';
+import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
+import type { Scope } from '../../domain/scope.js';
+import { isTerminal } from '../../domain/turn.js';
+import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
+import type { Connection, Database } from './database.js';
+import { toJson } from './json-columns.js';
+import { sqlStateOf, violates } from './store-failure.js';
+import { readTurn } from './turn-path.js';
+import { titleFrom, toItemsJson } from './turn-rows.js';
+
+/** Numbers reserved per attempt: more than the events of any step, few enough that 2^53 is never near. */
+export const SEQUENCES_PER_ATTEMPT = 1_000_000;
+/** Two requests that meet see each other on the second look; the third is for a turn that ended in between. */
+const MAX_ROUNDS = 4;
+const FOREIGN_KEY_VIOLATION = '23503';
+
+/** What the look found; null where there is nothing of the kind. */
+interface Surroundings {
+  readonly replay_id: string | null;
+  readonly replay_hash: string | null;
+  readonly conversation_id: string | null;
+  readonly head_turn_id: string | null;
+  readonly parent_id: string | null;
+  readonly parent_status: TurnStatus | null;
+  readonly parent_kind: string | null;
+  readonly parent_stored: boolean | null;
+  readonly parent_conversation_id: string | null;
+  readonly parent_depth: number | null;
+  readonly busy_id: string | null;
+}
+
+/** @throws as `TurnStore.accept` says. */
+export async function acceptTurn(database: Database, scope: Scope, turn: NewTurn): Promise<AcceptOutcome> {
+  for (let round = 1; round <= MAX_ROUNDS; round += 1) {
+    try {
+      const outcome = await database.write(scope, (connection) => acceptOnce(connection, scope, turn));
+      if (outcome !== null) return outcome;
+    } catch (error) {
+      if (!isRace(error)) throw error;
+    }
+  }
+  throw failure('conversation.busy', 'other requests keep changing this conversation; try again');
+}
+
+/** @returns null when another request changed what had been seen; then nothing was written. */
+async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): Promise<AcceptOutcome | null> {
+  const around = await lookAround(connection, scope, turn);
+  if (around.replay_id !== null) {
+    if (around.replay_hash !== turn.requestHash) {
+      throw failure(
+        'request.idempotency-mismatch',
+        'this Idempotency-Key came with another body before; use a new key',
+      );
+    }
+    const replayed = await readTurn(connection, scope, around.replay_id);
+    return replayed === null ? null : { kind: 'replayed', turn: replayed };
+  }
+  const objection = objectionTo(turn, around);
+  if (objection !== null) throw objection;
+  const accepted = toAcceptedTurn(scope, turn, around);
+  return (await insertTurn(connection, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
+}
+
+async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): Promise<Surroundings> {
+  const { rows } = await sql<Surroundings>`
+    select r.id as replay_id, r.request_hash as replay_hash,
+           c.id as conversation_id, c.head_turn_id,
+           p.id as parent_id, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
+           p.conversation_id as parent_conversation_id, p.depth as parent_depth,
+           b.id as busy_id
+    from (select ${scope.tenantId}::text as tenant_id) as me
+    left join turns r on r.tenant_id = me.tenant_id and r.idempotency_key = ${turn.idempotencyKey}::text
+    left join turns n on n.tenant_id = me.tenant_id and n.id = ${turn.parentId ?? null}::text
+    left join conversations c on c.tenant_id = me.tenant_id and c.id = coalesce(${turn.conversationId}::text, n.conversation_id)
+    left join turns p on p.tenant_id = me.tenant_id
+      and p.id = case when ${turn.parentId === undefined}::boolean then c.head_turn_id else n.id end
+    left join turns b on b.tenant_id = me.tenant_id and b.conversation_id = c.id
+      and b.kind = 'response' and b.status in ('queued', 'in_progress')`.execute(connection);
+  const [around] = rows;
+  if (around === undefined) throw failure('server.internal', 'a query that always has one row had none');
+  return around;
+}
+
+function objectionTo(turn: NewTurn, around: Surroundings): Failure | null {
+  if (turn.conversationId !== null && around.conversation_id === null) {
+    return failure('conversation.not-found', `there is no conversation ${turn.conversationId}`, {
+      param: 'conversation',
+    });
+  }
+  const toParent = typeof turn.parentId === 'string' ? objectionToParent(turn, turn.parentId, around) : null;
+  if (toParent !== null) return toParent;
+  if (around.busy_id === null) return null;
+  const message = `the response ${around.busy_id} is still running in this conversation; wait for it or cancel it`;
+  return failure('conversation.busy', message);
+}
+
+function objectionToParent(turn: NewTurn, parentId: string, around: Surroundings): Failure | null {
+  const param = 'previous_response_id';
+  // Not kept for later use is not there for later use; within a conversation the conversation keeps it.
+  const forgotten = around.parent_stored === false && around.parent_conversation_id === null;
+  if (around.parent_status === null || forgotten) {
+    return failure('response.not-found', `there is no response ${parentId} to continue from`, { param });
+  }
+  if (turn.conversationId !== null && around.parent_conversation_id !== turn.conversationId) {
+    const message = `the response ${parentId} does not belong to conversation ${turn.conversationId}`;
+    return failure('request.invalid', message, { param });
+  }
+  if (!isTerminal(around.parent_status) && around.parent_kind === 'response') {
+    const message = `the response ${parentId} has not ended; wait for it or cancel it`;
+    return failure('response.still-running', message, { param });
+  }
+  return null;
+}
+
+function toAcceptedTurn(scope: Scope, turn: NewTurn, around: Surroundings): TurnRecord {
+  return {
+    id: turn.id,
+    tenantId: scope.tenantId,
+    principalId: scope.principalId,
+    kind: 'response',
+    conversationId: around.conversation_id,
+    parentId: around.parent_id,
+    status: 'in_progress',
+    settings: turn.settings,
+    metadata: turn.metadata,
+    background: turn.background,
+    stored: turn.stored,
+    requestId: turn.requestId,
+    usage: NO_USAGE,
+    costMicros: 0,
+    costIncomplete: false,
+    error: null,
+    incompleteReason: null,
+    answeredBy: null,
+    lastSequence: null,
+    createdAtMs: Date.now(),
+    completedAtMs: null,
+  };
+}
+
+/**
+ * The turn, its first step and its input in one statement. In a conversation that statement first locks the conversation's
+ * row and checks that its head is the one seen: so a message, items added by hand and a deletion cannot pass each other.
+ * @returns false when the head has moved or the conversation is gone.
+ */
+async function insertTurn(
+  connection: Connection,
+  turn: NewTurn,
+  accepted: TurnRecord,
+  around: Surroundings,
+): Promise<boolean> {
+  const now = new Date(accepted.createdAtMs);
+  const place =
+    accepted.conversationId === null
+      ? sql`place as (select 1)`
+      : sql`place as (
+          update conversations set updated_at = ${now}::timestamptz, title = coalesce(title, ${titleFrom(turn.input)}::text)
+          where tenant_id = ${accepted.tenantId}::text and id = ${accepted.conversationId}::text
+            and (not ${turn.parentId === undefined}::boolean or head_turn_id is not distinct from ${around.head_turn_id}::text)
+          returning 1)`;
+  const { rows } = await sql<{ accepted: string }>`
+    with ${place},
+    turn as (
+      insert into turns (tenant_id, id, principal_id, kind, conversation_id, parent_id, depth, status, settings, metadata,
+        background, stored, request_id, idempotency_key, request_hash, next_sequence, created_at)
+      select ${accepted.tenantId}::text, ${turn.id}::text, ${accepted.principalId}::text, 'response',
+        ${accepted.conversationId}::text, ${accepted.parentId}::text, ${(around.parent_depth ?? -1) + 1}::integer, 'in_progress',
+        ${toJson(turn.settings)}::jsonb, ${toJson(turn.metadata)}::jsonb, ${turn.background}::boolean, ${turn.stored}::boolean,
+        ${turn.requestId}::text, ${turn.idempotencyKey}::text, ${turn.requestHash}::text,
+        ${SEQUENCES_PER_ATTEMPT}::bigint, ${now}::timestamptz
+      from place
+      returning tenant_id, id),
+    step as (
+      insert into turn_steps (tenant_id, turn_id, step, attempt, claimed_at)
+      select tenant_id, id, 1, 1, ${now}::timestamptz from turn),
+    input as (
+      insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
+      select turn.tenant_id, turn.id, 0, x.index, 'input', x.item_id, x.type, x.data, x.text
+      from turn, jsonb_to_recordset(${toItemsJson(turn.input)}::jsonb)
+        as x(index integer, item_id text, type text, data jsonb, text text))
+    select count(*) as accepted from turn`.execute(connection);
+  return Number(rows[0]?.accepted ?? 0) === 1;
+}
+
+/** The same key or the same conversation at the same moment, or a conversation deleted meanwhile: look again. */
+function isRace(error: unknown): boolean {
+  return (
+    violates(error, 'turns_idempotency') ||
+    violates(error, 'turns_one_open') ||
+    sqlStateOf(error) === FOREIGN_KEY_VIOLATION
+  );
+}

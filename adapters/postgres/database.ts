@@ -1,0 +1,106 @@
+/**
+ * Transactions with a role and a tenant. There is no other way to the tables: outside of one of these transactions the
+ * connection is the login role, and row-level security shows it nothing (or, for a superuser, it is never used).
+ *
+ * PGlite has one connection, so work must use the connection it is handed; asking for another inside waits for ever.
+ */
+import { Kysely, PostgresDialect, sql } from 'kysely';
+import { failure } from '../../domain/failures.js';
+import type { Logger } from '../../domain/ports/logger.js';
+import { tenantIdSchema } from '../../domain/scope.js';
+import type { Scope } from '../../domain/scope.js';
+import { createClientPool } from './client-pool.js';
+import type { Schema } from './schema.js';
+import type { SqlPool } from './sql-pool.js';
+import { toStoreFailure } from './store-failure.js';
+
+export type Connection = Kysely<Schema>;
+type Work<T> = (connection: Connection) => Promise<T>;
+
+export interface Database {
+  /** Read in a transaction that sees only the scope's tenant. */
+  read<T>(scope: Scope, work: Work<T>): Promise<T>;
+  /** Write in a transaction that sees only the scope's tenant; committed when `work` is done, else rolled back. */
+  write<T>(scope: Scope, work: Work<T>): Promise<T>;
+  /** A transaction over all tenants, with the few privileges of the system role. */
+  system<T>(work: Work<T>): Promise<T>;
+  /** As the login role: migrations only. */
+  readonly owner: Kysely<unknown>;
+  readonly logger: Logger;
+  readonly kind: SqlPool['kind'];
+  readonly version: string;
+  /** One round trip, for health. @throws `store.unavailable`. */
+  ping(): Promise<void>;
+}
+
+/**
+ * The database over an open pool. It owns nothing: closing stays with the pool.
+ *
+ * Everything it throws is a failure of the table, or a programming error.
+ */
+export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
+  const kysely = new Kysely<Schema>({
+    dialect: new PostgresDialect({ pool: createClientPool(sqlPool.pool, logger) }),
+  });
+
+  const transaction = async <T>(begin: string, work: Work<T>, awaitCommit: boolean): Promise<T> => {
+    try {
+      return await kysely.connection().execute(async (connection) => {
+        const outcome = await workWithin(connection, begin, work, logger);
+        const committed = sql.raw('commit').execute(connection);
+        if (awaitCommit) await committed;
+        // A read has nothing to lose: its caller need not wait for the end of the transaction.
+        else
+          committed.catch((error: unknown) => logger.warn({ err: toStoreFailure(error) }, 'a read could not be ended'));
+        return outcome;
+      });
+    } catch (error) {
+      throw toStoreFailure(error);
+    }
+  };
+  return {
+    read: async (scope, work) => transaction(beginForTenant(scope.tenantId), work, false),
+    write: async (scope, work) => transaction(beginForTenant(scope.tenantId), work, true),
+    system: (work) => transaction(BEGIN_SYSTEM, work, true),
+    owner: kysely as unknown as Kysely<unknown>,
+    logger,
+    kind: sqlPool.kind,
+    version: sqlPool.version,
+    ping: async () => {
+      try {
+        await sql`select 1`.execute(kysely);
+      } catch (error) {
+        throw toStoreFailure(error);
+      }
+    },
+  };
+}
+
+const BEGIN_SYSTEM = 'begin; set local role turnstone_system';
+
+/** Begin, role and tenant in one round trip: this text takes no parameters, so the tenant id is checked, not escaped. */
+function beginForTenant(tenantId: string): string {
+  if (!tenantIdSchema.safeParse(tenantId).success) {
+    throw failure(
+      'request.invalid',
+      'the tenant id is not valid: lower-case letters, digits, _ and -, at most 63 characters',
+    );
+  }
+  return `begin; set local role turnstone_app; set local turnstone.tenant = '${tenantId}'`;
+}
+
+async function workWithin<T>(connection: Connection, begin: string, work: Work<T>, logger: Logger): Promise<T> {
+  try {
+    await sql.raw(begin).execute(connection);
+    return await work(connection);
+  } catch (error) {
+    // The pool drops a connection that cannot roll back; what `work` threw is the news.
+    await sql
+      .raw('rollback')
+      .execute(connection)
+      .catch((rollbackError: unknown) =>
+        logger.warn({ err: toStoreFailure(rollbackError) }, 'a transaction could not be rolled back'),
+      );
+    throw error;
+  }
+}

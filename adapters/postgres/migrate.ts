@@ -1,0 +1,37 @@
+/** Brings the schema up to date. Migrations are code, run in one transaction, and safe to start from two processes at once. */
+import { Migrator } from 'kysely';
+import { failure, toError } from '../../domain/failures.js';
+import type { Database } from './database.js';
+import { turnsMigration } from './migrations/0001-turns.js';
+import { ensureRoles } from './migrations/row-level-security.js';
+import { sqlStateOf, toStoreFailure } from './store-failure.js';
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+
+/** Applied in the order of their names; a released migration is never edited, only followed. */
+const MIGRATIONS = {
+  '0001-turns': turnsMigration,
+};
+
+/**
+ * Apply all migrations that are missing.
+ * @throws `store.unavailable`; `config.invalid` when the login role may not create tables or roles.
+ */
+export async function migrate(database: Database): Promise<void> {
+  const { owner, logger } = database;
+  try {
+    await ensureRoles(owner);
+    const migrator = new Migrator({ db: owner, provider: { getMigrations: () => Promise.resolve(MIGRATIONS) } });
+    const { error, results } = await migrator.migrateToLatest();
+    if (error !== undefined) throw toError(error);
+    for (const { migrationName } of results ?? []) logger.info({ migration: migrationName }, 'database migrated');
+  } catch (error) {
+    if (sqlStateOf(error) !== INSUFFICIENT_PRIVILEGE) throw toStoreFailure(error);
+    throw failure(
+      'config.invalid',
+      'the database user may not create tables or roles; give it CREATE on the schema and either CREATEROLE, or let an ' +
+        'administrator run: create role turnstone_app nologin; create role turnstone_system nologin; ' +
+        'grant turnstone_app, turnstone_system to <user>',
+    );
+  }
+}

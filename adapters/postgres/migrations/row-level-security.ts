@@ -1,0 +1,66 @@
+/**
+ * Roles and row-level security. `turnstone_app` sees the rows of the transaction's tenant, `turnstone_system` what the few
+ * system-wide methods need. Neither can log in or owns anything; the login role switches to one of them per transaction.
+ */
+import { sql } from 'kysely';
+import type { Kysely } from 'kysely';
+
+type Privilege = 'select' | 'insert' | 'update' | 'delete';
+
+/** Any number that no other lock of ours uses. */
+const ROLES_LOCK = 7_405_110_001;
+const ROLES = ['turnstone_app', 'turnstone_system'] as const;
+
+/** Make the roles when missing and let the login role switch to them. Roles belong to the whole server, not to a database. */
+export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
+  for (const role of ROLES) {
+    await sql
+      .raw(
+        `do $$ begin
+          perform pg_advisory_xact_lock(${String(ROLES_LOCK)}); -- two processes of one installation, started together
+          if not exists (select 1 from pg_roles where rolname = '${role}') then
+            begin
+              create role ${role} nologin;
+            exception when duplicate_object or unique_violation then
+              null; -- another database of this server is being set up at the same moment
+            end;
+          end if;
+          if not pg_has_role(current_user, '${role}', 'member') then
+            grant ${role} to current_user;
+          end if;
+        end $$`,
+      )
+      .execute(db);
+  }
+}
+
+/** Row-level security on all tables: enabled, forced on the owner, and closed to every role but ours. */
+export async function isolateTenants(
+  db: Kysely<unknown>,
+  tables: readonly string[],
+  systemGrants: Readonly<Record<string, readonly Privilege[]>>,
+): Promise<void> {
+  await sql
+    .raw(
+      `do $$ begin execute format('grant usage on schema %I to turnstone_app, turnstone_system', current_schema()); end $$`,
+    )
+    .execute(db);
+  for (const table of tables) {
+    const granted = systemGrants[table] ?? [];
+    const statements = [
+      `alter table ${table} enable row level security`,
+      `alter table ${table} force row level security`,
+      `grant select, insert, update, delete on ${table} to turnstone_app`,
+      `create policy tenant_rows on ${table} for all to turnstone_app
+        using (tenant_id = current_setting('turnstone.tenant', true))
+        with check (tenant_id = current_setting('turnstone.tenant', true))`,
+      ...(granted.length === 0
+        ? []
+        : [
+            `grant ${granted.join(', ')} on ${table} to turnstone_system`,
+            `create policy system_rows on ${table} for all to turnstone_system using (true) with check (true)`,
+          ]),
+    ];
+    for (const statement of statements) await sql.raw(statement).execute(db);
+  }
+}

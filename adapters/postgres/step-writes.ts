@@ -1,0 +1,185 @@
+/** Claiming and committing model steps. The turn's row is locked first in every statement, so that they cannot deadlock. */
+import { sql } from 'kysely';
+import { failure } from '../../domain/failures.js';
+import { addUsage, NO_USAGE } from '../../domain/pricing.js';
+import type { ModelCallEntry, StepClaim, StepCommit, StepRef } from '../../domain/ports/turn-store.js';
+import type { Scope } from '../../domain/scope.js';
+import type { CallModelResult } from '../../domain/turn-contract.js';
+import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
+import type { Connection } from './database.js';
+import { nullableObjectColumn, toJson } from './json-columns.js';
+import { moveHead } from './turn-endings.js';
+import { errorJson, toItemsJson } from './turn-rows.js';
+
+interface ClaimRow {
+  readonly attempt: number;
+  readonly first_sequence: string;
+  readonly result: unknown;
+}
+
+/** A committed step may be claimed again even though it ended the turn: its result is what the caller needs. */
+export async function claimStep(connection: Connection, scope: Scope, { turnId, step }: StepRef): Promise<StepClaim> {
+  // A commit that was under way at the first look is seen at the second, which has a newer snapshot.
+  const row = (await tryClaim(connection, scope, turnId, step)) ?? (await tryClaim(connection, scope, turnId, step));
+  if (row !== undefined) {
+    return {
+      attempt: row.attempt,
+      firstSequence: Number(row.first_sequence),
+      committed: nullableObjectColumn(row.result, 'turn_steps.result') as CallModelResult | null,
+    };
+  }
+  const { rows } = await sql<{ status: string }>`
+    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text`.execute(connection);
+  if (rows[0] === undefined)
+    throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
+  throw failure(
+    'turn.cancelled',
+    `step ${String(step)} of ${turnId} cannot begin: the turn has already ended (${rows[0].status})`,
+  );
+}
+
+async function tryClaim(
+  connection: Connection,
+  scope: Scope,
+  turnId: string,
+  step: number,
+): Promise<ClaimRow | undefined> {
+  const { rows } = await sql<ClaimRow>`
+    with turn as (
+      update turns t set
+        next_sequence = t.next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint,
+        status = case when t.status = 'queued' then 'in_progress' else t.status end
+      where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text
+        and (t.status in ('queued', 'in_progress') or exists (
+          select 1 from turn_steps s
+          where s.tenant_id = t.tenant_id and s.turn_id = t.id and s.step = ${step}::integer and s.result is not null))
+      returning t.tenant_id, t.id, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
+    claim as (
+      insert into turn_steps as s (tenant_id, turn_id, step, attempt, claimed_at)
+      select tenant_id, id, ${step}::integer, 1, ${new Date()}::timestamptz from turn
+      on conflict (tenant_id, turn_id, step) do update set attempt = s.attempt + 1, claimed_at = excluded.claimed_at
+      returning s.attempt, s.result)
+    select claim.attempt, claim.result, turn.first_sequence from turn, claim`.execute(connection);
+  return rows[0];
+}
+
+/** @returns the first of a new block of event numbers. */
+export async function reserveSequence(connection: Connection, scope: Scope, turnId: string): Promise<number> {
+  const { rows } = await sql<{ first_sequence: string }>`
+    update turns set next_sequence = next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint
+    where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+    returning next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence`.execute(connection);
+  if (rows[0] === undefined)
+    throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
+  return Number(rows[0].first_sequence);
+}
+
+/** Everything a step leaves behind, in one statement; nothing at all when the attempt is no longer the newest. */
+export async function commitStep(connection: Connection, scope: Scope, commit: StepCommit): Promise<boolean> {
+  const now = new Date();
+  const spent = totalOf(commit.modelCalls);
+  const { ending } = commit;
+  const { rows } = await sql<{ committed: string }>`
+    with held as (
+      select tenant_id, id, principal_id, conversation_id from turns
+      where tenant_id = ${scope.tenantId}::text and id = ${commit.turnId}::text and status in ('queued', 'in_progress')
+      for update),
+    step as (
+      update turn_steps s set result = ${toJson(commit.result)}::jsonb, committed_at = ${now}::timestamptz
+      from held
+      where s.tenant_id = held.tenant_id and s.turn_id = held.id and s.step = ${commit.step}::integer
+        and s.attempt = ${commit.attempt}::integer and s.result is null
+      returning held.tenant_id, held.id, held.principal_id, held.conversation_id),
+    turn as (
+      update turns t set
+        input_tokens = t.input_tokens + ${spent.usage.inputTokens}::bigint,
+        cached_tokens = t.cached_tokens + ${spent.usage.cachedTokens}::bigint,
+        output_tokens = t.output_tokens + ${spent.usage.outputTokens}::bigint,
+        reasoning_tokens = t.reasoning_tokens + ${spent.usage.reasoningTokens}::bigint,
+        usage_estimated = t.usage_estimated or ${spent.usage.estimated}::boolean,
+        cost_micros = t.cost_micros + ${spent.costMicros}::bigint,
+        cost_incomplete = t.cost_incomplete or ${spent.costIncomplete}::boolean,
+        answered_by = ${commit.answeredBy}::text,
+        status = coalesce(${ending?.status ?? null}::text, 'in_progress'),
+        error = ${errorJson(ending?.error ?? null)}::jsonb,
+        incomplete_reason = ${ending?.incompleteReason ?? null}::text,
+        completed_at = ${ending === null ? null : now}::timestamptz
+      from step where t.tenant_id = step.tenant_id and t.id = step.id),
+    items_written as (
+      insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
+      select step.tenant_id, step.id, ${commit.step}::integer, x.index, 'output', x.item_id, x.type, x.data, x.text
+      from step, jsonb_to_recordset(${toItemsJson(commit.items)}::jsonb)
+        as x(index integer, item_id text, type text, data jsonb, text text)),
+    calls_written as (
+      insert into tool_calls (tenant_id, turn_id, step, call_index, item_id, model_call_id, name, kind, arguments, effect,
+        item_type, status)
+      select step.tenant_id, step.id, ${commit.step}::integer, x.call_index, x.item_id, x.model_call_id, x.name, x.kind,
+        x.arguments, x.effect, x.item_type, x.status
+      from step, jsonb_to_recordset(${toCallsJson(commit)}::jsonb)
+        as x(call_index integer, item_id text, model_call_id text, name text, kind text, arguments text, effect text,
+             item_type text, status text)),
+    ledger as (
+      insert into model_calls (tenant_id, turn_id, step, attempt, index, principal_id, model, outcome, failure_code,
+        input_tokens, cached_tokens, output_tokens, reasoning_tokens, usage_estimated, cost_micros, first_token_ms,
+        duration_ms, created_at)
+      select step.tenant_id, step.id, ${commit.step}::integer, ${commit.attempt}::integer, x.index, step.principal_id,
+        x.model, x.outcome, x.failure_code, x.input_tokens, x.cached_tokens, x.output_tokens, x.reasoning_tokens,
+        x.usage_estimated, x.cost_micros, x.first_token_ms, x.duration_ms, ${now}::timestamptz
+      from step, jsonb_to_recordset(${toLedgerJson(commit.modelCalls)}::jsonb)
+        as x(index integer, model text, outcome text, failure_code text, input_tokens bigint, cached_tokens bigint,
+             output_tokens bigint, reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint,
+             first_token_ms bigint, duration_ms bigint)),
+    head as (${moveHead('step', ending?.status ?? null, now)})
+    select count(*) as committed from step`.execute(connection);
+  return Number(rows[0]?.committed ?? 0) === 1;
+}
+
+function totalOf(calls: readonly ModelCallEntry[]): {
+  usage: typeof NO_USAGE;
+  costMicros: number;
+  costIncomplete: boolean;
+} {
+  return {
+    usage: calls.map((call) => call.usage).reduce(addUsage, NO_USAGE),
+    costMicros: calls.reduce((sum, call) => sum + (call.costMicros ?? 0), 0),
+    // A call that used nothing (refused, unreachable) costs nothing, whether its price is known or not.
+    costIncomplete: calls.some(
+      (call) => call.costMicros === null && call.usage.inputTokens + call.usage.outputTokens > 0,
+    ),
+  };
+}
+
+function toCallsJson({ toolCalls }: StepCommit): string {
+  return JSON.stringify(
+    toolCalls.map((call) => ({
+      call_index: call.callIndex,
+      item_id: call.itemId,
+      model_call_id: call.modelCallId,
+      name: call.name,
+      kind: call.kind,
+      arguments: call.arguments,
+      effect: call.effect,
+      item_type: call.itemType,
+      status: call.status,
+    })),
+  );
+}
+
+function toLedgerJson(calls: readonly ModelCallEntry[]): string {
+  return JSON.stringify(
+    calls.map((call, index) => ({
+      index,
+      model: call.model,
+      outcome: call.outcome,
+      failure_code: call.failureCode,
+      input_tokens: call.usage.inputTokens,
+      cached_tokens: call.usage.cachedTokens,
+      output_tokens: call.usage.outputTokens,
+      reasoning_tokens: call.usage.reasoningTokens,
+      usage_estimated: call.usage.estimated,
+      cost_micros: call.costMicros,
+      first_token_ms: call.firstTokenMs === null ? null : Math.round(call.firstTokenMs),
+      duration_ms: Math.round(call.durationMs),
+    })),
+  );
+}

@@ -1,0 +1,136 @@
+/** How turns end and go: closing, deleting, and what the sweeper asks. */
+import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
+import { failure } from '../../domain/failures.js';
+import type { OpenTurn, TurnEnding } from '../../domain/ports/turn-store.js';
+import type { Scope } from '../../domain/scope.js';
+import { isTerminal } from '../../domain/turn.js';
+import type { TerminalStatus, TurnRecord, TurnSettings, TurnStatus } from '../../domain/turn.js';
+import type { Connection } from './database.js';
+import { objectColumn } from './json-columns.js';
+import { readTurn } from './turn-path.js';
+import { errorJson } from './turn-rows.js';
+
+/**
+ * The part of a closing statement that makes the closed turn the head of its conversation. A failed turn becomes no head:
+ * the next message goes on from before it, as if it had not been asked.
+ * @param source the part of the statement with the columns tenant_id, id and conversation_id; empty when nothing closed.
+ */
+export function moveHead(source: string, status: TerminalStatus | null, now: Date): RawBuilder<unknown> {
+  return sql`update conversations c set
+      head_turn_id = case when ${status}::text <> 'failed' then ${sql.raw(source)}.id else c.head_turn_id end,
+      updated_at = ${now}::timestamptz
+    from ${sql.raw(source)}
+    where ${status}::text is not null
+      and c.tenant_id = ${sql.raw(source)}.tenant_id and c.id = ${sql.raw(source)}.conversation_id`;
+}
+
+/** @returns the turn as it is now; closing happens once, whoever asks how often. */
+export async function finishTurn(
+  connection: Connection,
+  scope: Scope,
+  turnId: string,
+  ending: TurnEnding,
+): Promise<{ turn: TurnRecord; closedNow: boolean }> {
+  // Locked first, in a statement of its own: what a step commits up to this moment is then seen by the closing statement.
+  const locked = await sql<{ status: TurnStatus }>`
+    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text for update`.execute(
+    connection,
+  );
+  const closedNow = locked.rows[0] !== undefined && !isTerminal(locked.rows[0].status);
+  if (closedNow) await closeTurn(connection, scope, turnId, ending);
+  const turn = await readTurn(connection, scope, turnId);
+  if (turn === null) throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
+  return { turn, closedNow };
+}
+
+async function closeTurn(connection: Connection, scope: Scope, turnId: string, ending: TurnEnding): Promise<void> {
+  const now = new Date();
+  await sql`
+    with closed as (
+      update turns set status = ${ending.status}::text, error = ${errorJson(ending.error)}::jsonb,
+        incomplete_reason = ${ending.incompleteReason}::text, completed_at = ${now}::timestamptz
+      where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+      returning tenant_id, id, conversation_id),
+    items_ended as (
+      update items i set data = jsonb_set(i.data, '{status}',
+          case when i.type = 'web_search_call' then '"failed"'::jsonb else '"incomplete"'::jsonb end)
+      from closed
+      where i.tenant_id = closed.tenant_id and i.turn_id = closed.id and i.direction = 'output'
+        and i.data ->> 'status' in ('in_progress', 'interpreting', 'searching')),
+    calls_ended as (
+      update tool_calls k set status = 'cancelled', finished_at = ${now}::timestamptz
+      from closed
+      where k.tenant_id = closed.tenant_id and k.turn_id = closed.id
+        and k.kind = 'tool' and k.status in ('pending', 'running'))
+    ${moveHead('closed', ending.status, now)}`.execute(connection);
+}
+
+/** Children and the conversation's head move up to the deleted turn's parent. */
+export async function removeTurn(connection: Connection, scope: Scope, turnId: string): Promise<boolean> {
+  const { rows } = await sql<{ status: TurnStatus }>`
+    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text for update`.execute(
+    connection,
+  );
+  if (rows[0] === undefined) return false;
+  if (!isTerminal(rows[0].status)) {
+    throw failure('response.still-running', `the response ${turnId} has not ended; cancel it first`);
+  }
+  await sql`
+    with gone as (
+      delete from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+      returning tenant_id, id, parent_id, conversation_id),
+    children as (
+      update turns t set parent_id = gone.parent_id from gone
+      where t.tenant_id = gone.tenant_id and t.parent_id = gone.id)
+    update conversations c set head_turn_id = gone.parent_id from gone
+    where c.tenant_id = gone.tenant_id and c.id = gone.conversation_id and c.head_turn_id = gone.id`.execute(
+    connection,
+  );
+  return true;
+}
+
+interface OpenTurnRow {
+  readonly tenant_id: string;
+  readonly principal_id: string;
+  readonly id: string;
+  readonly conversation_id: string | null;
+  readonly request_id: string;
+  readonly settings: unknown;
+  readonly created_at: Date;
+}
+
+/** Over all tenants, oldest first. */
+export async function listOpenTurns(
+  connection: Connection,
+  createdBefore: Date,
+  limit: number,
+): Promise<readonly OpenTurn[]> {
+  const { rows } = await sql<OpenTurnRow>`
+    select tenant_id, principal_id, id, conversation_id, request_id, settings, created_at from turns
+    where status in ('queued', 'in_progress') and created_at < ${createdBefore}::timestamptz
+    order by created_at, id limit ${limit}::integer`.execute(connection);
+  return rows.map((row) => ({
+    tenantId: row.tenant_id,
+    principalId: row.principal_id,
+    turnId: row.id,
+    conversationId: row.conversation_id,
+    requestId: row.request_id,
+    settings: objectColumn(row.settings, 'turns.settings') as TurnSettings,
+    createdAtMs: row.created_at.getTime(),
+  }));
+}
+
+/** Over all tenants. Turns of a conversation stay: the conversation keeps them, whatever the request said about itself. */
+export async function purgeUnstoredTurns(connection: Connection, endedBefore: Date, limit: number): Promise<number> {
+  const { rows } = await sql<{ purged: string }>`
+    with gone as (
+      delete from turns t using (
+        select tenant_id, id from turns
+        where not stored and completed_at < ${endedBefore}::timestamptz and conversation_id is null
+        order by completed_at limit ${limit}::integer) old
+      where t.tenant_id = old.tenant_id and t.id = old.id
+      returning 1)
+    select count(*) as purged from gone`.execute(connection);
+  return Number(rows[0]?.purged ?? 0);
+}

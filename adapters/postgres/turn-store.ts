@@ -1,0 +1,60 @@
+/** Turns in PostgreSQL. What each method promises is said in the port; each is one transaction of one or two statements. */
+import { sql } from 'kysely';
+import { failure } from '../../domain/failures.js';
+import type { TurnStore } from '../../domain/ports/turn-store.js';
+import { acceptTurn } from './accept-turn.js';
+import type { Database } from './database.js';
+import { toJson } from './json-columns.js';
+import { claimStep, commitStep, reserveSequence } from './step-writes.js';
+import { claimTool, commitTool } from './tool-call-writes.js';
+import { finishTurn, listOpenTurns, purgeUnstoredTurns, removeTurn } from './turn-endings.js';
+import { loadStepContext, pagePath, readFullResult, readOutput, readTurn } from './turn-path.js';
+import { toSearchText } from './turn-rows.js';
+
+/** The store of turns over a migrated database. Safe to make more than once. */
+export function createTurnStore(database: Database): TurnStore {
+  return {
+    accept: (scope, turn) => acceptTurn(database, scope, turn),
+    get: (scope, turnId) => database.read(scope, (connection) => readTurn(connection, scope, turnId)),
+    output: (scope, turnId) => database.read(scope, (connection) => readOutput(connection, scope, turnId)),
+    inputItems: (scope, turnId, page) =>
+      database.read(scope, async (connection) => {
+        const turn = await readTurn(connection, scope, turnId);
+        if (turn === null) throw failure('response.not-found', `there is no response ${turnId}`);
+        return pagePath(connection, scope, turnId, page, turnId);
+      }),
+    loadContext: (scope, turnId) => database.read(scope, (connection) => loadStepContext(connection, scope, turnId)),
+    claimStep: (scope, step) => database.write(scope, (connection) => claimStep(connection, scope, step)),
+    commitStep: (scope, commit) => database.write(scope, (connection) => commitStep(connection, scope, commit)),
+    claimTool: (scope, key) => database.write(scope, (connection) => claimTool(connection, scope, key)),
+    commitTool: (scope, receipt) => database.write(scope, (connection) => commitTool(connection, scope, receipt)),
+    finish: (scope, turnId, ending) =>
+      database.write(scope, (connection) => finishTurn(connection, scope, turnId, ending)),
+    reserveSequence: (scope, turnId) =>
+      database.write(scope, (connection) => reserveSequence(connection, scope, turnId)),
+    recordLastSequence: (scope, turnId, lastSequence) =>
+      database.write(scope, async (connection) => {
+        await sql`
+          update turns set last_sequence = greatest(last_sequence, ${lastSequence}::bigint)
+          where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text`.execute(connection);
+      }),
+    replaceItem: (scope, turnId, step, index, item) =>
+      database.write(scope, async (connection) => {
+        const { numAffectedRows } = await sql`
+          update items set data = ${toJson(item)}::jsonb, item_id = ${item.id}::text, type = ${item.type}::text,
+            text = ${toSearchText(item)}::text
+          where tenant_id = ${scope.tenantId}::text and turn_id = ${turnId}::text and step = ${step}::integer
+            and index = ${index}::integer`.execute(connection);
+        if (numAffectedRows !== 1n) {
+          throw failure('item.not-found', `there is no item ${String(index)} in step ${String(step)} of ${turnId}`);
+        }
+      }),
+    fullResult: (scope, turnId, itemId) =>
+      database.read(scope, (connection) => readFullResult(connection, scope, turnId, itemId)),
+    remove: (scope, turnId) => database.write(scope, (connection) => removeTurn(connection, scope, turnId)),
+    listOpen: (olderThanMs, limit) =>
+      database.system((connection) => listOpenTurns(connection, new Date(Date.now() - olderThanMs), limit)),
+    purgeUnstored: (endedBeforeMs, limit) =>
+      database.system((connection) => purgeUnstoredTurns(connection, new Date(endedBeforeMs), limit)),
+  };
+}
