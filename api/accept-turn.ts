@@ -1,0 +1,145 @@
+/**
+ * A request becomes a turn: checked against what the server has, its input prepared, then one commit. After it the turn
+ * is answered or fails visibly, whatever dies; before it nothing has happened.
+ */
+import { failure } from '../domain/failures.js';
+import { isId } from '../domain/ids.js';
+import type { Item } from '../domain/item.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { AcceptOutcome, NewTurn } from '../domain/ports/turn-store.js';
+import type { Scope } from '../domain/scope.js';
+import type { TurnRecord } from '../domain/turn.js';
+import { newId } from '../domain/ids.js';
+import type { ApiDeps } from './api-deps.js';
+import { beginTurn } from './begin-turn.js';
+import { loadPath } from './conversation-path.js';
+import type { ConversationPath } from './conversation-path.js';
+import type { Idempotency } from './idempotency.js';
+import { createContentIntake } from './input-content.js';
+import type { ContentIntake } from './input-content.js';
+import { isEmptyInput, toInputItems } from './input-items.js';
+import type { ResponseCreate } from './schemas/response-request.js';
+import { requireReadableTurn } from './stored-response.js';
+import { decideSettings } from './turn-settings.js';
+
+export interface AcceptContext {
+  readonly scope: Scope;
+  readonly requestId: string;
+  readonly logger: Logger;
+  readonly idempotency: Idempotency;
+  /** Name of the list in the request, for `param`. */
+  readonly inputField?: 'input' | 'messages';
+}
+
+export interface Placement {
+  readonly conversationId: string | null;
+  /** Undefined: the conversation's head. */
+  readonly parentId: string | null | undefined;
+}
+
+/**
+ * Where the turn goes. A response of a conversation that is continued by `previous_response_id` alone stays in that
+ * conversation, as a branch of its tree.
+ * @throws `response.not-found`, `conversation.not-found`, `request.invalid`.
+ */
+export async function placeTurn(
+  deps: Pick<ApiDeps, 'turns'>,
+  scope: Scope,
+  request: Pick<ResponseCreate, 'conversation' | 'previous_response_id'>,
+): Promise<Placement> {
+  const conversationId = request.conversation ?? null;
+  if (conversationId !== null && !isId(conversationId)) {
+    throw failure('conversation.not-found', `There is no conversation '${conversationId}'.`, { param: 'conversation' });
+  }
+  if (typeof request.previous_response_id !== 'string') return { conversationId, parentId: undefined };
+  const parent = await requireReadableTurn(deps, scope, request.previous_response_id, 'previous_response_id');
+  if (conversationId !== null && parent.conversationId !== conversationId) {
+    throw failure(
+      'request.invalid',
+      `previous_response_id '${parent.id}' is not part of the conversation '${conversationId}'. Send one of the two, or a response of that conversation.`,
+      { param: 'previous_response_id' },
+    );
+  }
+  return { conversationId: parent.conversationId, parentId: parent.id };
+}
+
+/** Loads the path at most once, and only when the input refers to it. */
+function lazyPath(deps: ApiDeps, scope: Scope, place: Placement): () => Promise<ConversationPath> {
+  let loaded: Promise<ConversationPath> | null = null;
+  return () =>
+    (loaded ??= loadPath(deps, scope, { conversationId: place.conversationId, parentId: place.parentId ?? null }));
+}
+
+async function prepareInput(
+  deps: ApiDeps,
+  context: AcceptContext,
+  request: ResponseCreate,
+  place: Placement,
+  intake: ContentIntake,
+): Promise<readonly Item[]> {
+  const field = context.inputField ?? 'input';
+  const path = lazyPath(deps, context.scope, place);
+  const items = await toInputItems({ input: request.input ?? [], path, field }, intake);
+  if (isEmptyInput(items)) {
+    throw failure(
+      'request.invalid',
+      `'${field}' is empty. Send a text or a list with at least one item that says something.`,
+      { param: field },
+    );
+  }
+  return items;
+}
+
+/** Conversation failures of the store name no field; the request's field is known here. */
+function withParam(error: unknown): unknown {
+  const code = (error as { code?: unknown }).code;
+  if (code === 'conversation.not-found' && error instanceof Error) {
+    return failure('conversation.not-found', error.message, { param: 'conversation', cause: error });
+  }
+  return error;
+}
+
+async function commit(
+  deps: ApiDeps,
+  context: AcceptContext,
+  turn: NewTurn,
+  intake: ContentIntake,
+): Promise<AcceptOutcome> {
+  try {
+    const outcome = await deps.turns.accept(context.scope, turn);
+    if (outcome.kind === 'replayed') await intake.undo();
+    return outcome;
+  } catch (error) {
+    await intake.undo();
+    throw withParam(error);
+  }
+}
+
+/**
+ * Accepts a turn and sets it going; what follows does not depend on the caller any more.
+ * @throws any 4xx of the failure table with its param; `store.unavailable`.
+ */
+export async function acceptTurn(deps: ApiDeps, context: AcceptContext, request: ResponseCreate): Promise<TurnRecord> {
+  const { scope } = context;
+  const settings = decideSettings(deps, request);
+  const place = await placeTurn(deps, scope, request);
+  const intake = createContentIntake(deps.files, scope);
+  const input = await prepareInput(deps, context, request, place, intake).catch(async (error: unknown) => {
+    await intake.undo();
+    throw error;
+  });
+  const newTurn: NewTurn = {
+    id: newId('response'),
+    ...place,
+    settings,
+    metadata: request.metadata ?? {},
+    background: request.background ?? false,
+    stored: request.store ?? true,
+    requestId: context.requestId,
+    ...context.idempotency,
+    input,
+  };
+  const outcome = await commit(deps, context, newTurn, intake);
+  await beginTurn(deps, context, outcome);
+  return outcome.turn;
+}

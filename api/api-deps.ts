@@ -1,0 +1,57 @@
+/** What the API is made of. Everything outside is a port; only a main knows which adapter stands behind it. */
+import type { Agent } from '../domain/agent.js';
+import type { TurnLimits } from '../domain/limits.js';
+import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { ConversationStore } from '../domain/ports/conversation-store.js';
+import type { EventLog } from '../domain/ports/event-log.js';
+import type { FileStore } from '../domain/ports/file-store.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { Metrics } from '../domain/ports/metrics.js';
+import type { ModelRegistry } from '../domain/ports/model.js';
+import type { Tool } from '../domain/ports/tool-runtime.js';
+import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { Scope } from '../domain/scope.js';
+
+export type ComponentState = 'ok' | 'degraded' | 'down';
+
+export interface ComponentHealth {
+  readonly state: ComponentState;
+  /** Round trip in milliseconds; null for what has none. */
+  readonly latencyMs: number | null;
+  /** One line for people: version, or what is wrong and what to do. */
+  readonly detail?: string;
+}
+
+export interface HealthReport {
+  /** `down` when a part without which no turn can run is down; then `/readyz` answers 503. */
+  readonly state: ComponentState;
+  readonly components: Readonly<Record<string, ComponentHealth>>;
+}
+
+export interface ApiDeps {
+  readonly turns: TurnStore;
+  readonly conversations: ConversationStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly files: FileStore;
+  readonly events: EventLog;
+  readonly engine: TurnEngine;
+  readonly models: ModelRegistry;
+  readonly agents: readonly Agent[];
+  readonly tools: readonly Tool[];
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** The text behind `/metrics`. */
+  readonly metricsText: { text(): Promise<string>; readonly contentType: string };
+  readonly health: () => Promise<HealthReport>;
+  readonly version: string;
+  readonly bodyLimitBytes: number;
+  readonly defaultLimits: TurnLimits;
+  /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
+  readonly headStart?: (scope: Scope, turnId: string) => void;
+  readonly isDraining: () => boolean;
+  /** Requests per key: `points` in each window of `durationSeconds`. */
+  readonly rateLimit?: { readonly points: number; readonly durationSeconds: number };
+  /** Event streams one key may hold open at a time. */
+  readonly maxStreamsPerKey?: number;
+}

@@ -1,0 +1,112 @@
+/** Right after the commit: open the turn's events, begin the first model call here if possible, start the workflow. */
+import { isFailure, toError } from '../domain/failures.js';
+import type { TurnEventDraft } from '../domain/event.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { AcceptOutcome } from '../domain/ports/turn-store.js';
+import type { StartTurn } from '../domain/ports/turn-engine.js';
+import { toResponseResource } from '../domain/response-resource.js';
+import type { Scope } from '../domain/scope.js';
+import { isTerminal } from '../domain/turn.js';
+import type { TurnRecord } from '../domain/turn.js';
+import type { ApiDeps } from './api-deps.js';
+
+interface BeginContext {
+  readonly scope: Scope;
+  readonly logger: Logger;
+}
+
+/**
+ * The workflow of the turn before may still be closing when the next message comes, and the engine may be away for a
+ * moment. After these pauses the sweeper takes over.
+ */
+const START_PAUSES_MS = [25, 50, 100, 200, 400, 800, 1600, 3200];
+
+function toStart(turn: TurnRecord): StartTurn {
+  const model = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
+  return {
+    input: { tenantId: turn.tenantId, turnId: turn.id, requestId: turn.requestId, model, limits: turn.settings.limits },
+    conversationId: turn.conversationId,
+    agent: turn.settings.agent.name,
+    model,
+    principalId: turn.principalId,
+    summary: `${turn.settings.agent.name} · ${model}`,
+  };
+}
+
+function firstEvents(turn: TurnRecord): TurnEventDraft[] {
+  const response = toResponseResource(turn, []);
+  const running = { ...response, status: 'in_progress' as const };
+  if (!turn.background) {
+    return [
+      { type: 'response.created', response: running },
+      { type: 'response.in_progress', response: running },
+    ];
+  }
+  const queued = { ...response, status: 'queued' as const };
+  return [
+    { type: 'response.created', response: queued },
+    { type: 'response.queued', response: queued },
+    { type: 'response.in_progress', response: running },
+  ];
+}
+
+/** A log that cannot be opened costs readers the live view, not the turn: its first activity opens the log again. */
+async function openEvents(deps: ApiDeps, context: BeginContext, turn: TurnRecord): Promise<void> {
+  const ref = { tenantId: turn.tenantId, turnId: turn.id };
+  try {
+    await deps.events.open(ref, { firstSequence: 0, snapshot: toResponseResource(turn, []) });
+    await deps.events.append(ref, { part: 'step/1', attempt: 1 }, firstEvents(turn));
+  } catch (error) {
+    context.logger.warn({ err: toError(error), turnId: turn.id }, 'the event log of a new turn could not be opened');
+  }
+}
+
+const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+
+async function startWorkflow(deps: ApiDeps, context: BeginContext, turn: TurnRecord): Promise<void> {
+  for (const pauseMs of [...START_PAUSES_MS, null]) {
+    try {
+      await deps.engine.start(toStart(turn));
+      return;
+    } catch (error) {
+      const passing = isFailure(error) && (error.code === 'conversation.busy' || error.code === 'engine.unavailable');
+      if (!passing || pauseMs === null) {
+        context.logger.error(
+          { err: toError(error), turnId: turn.id },
+          'the workflow of a turn could not be started; the sweeper will start it',
+        );
+        return;
+      }
+      await pause(pauseMs);
+    }
+  }
+}
+
+function headStart(deps: ApiDeps, context: BeginContext, turnId: string): void {
+  try {
+    deps.headStart?.(context.scope, turnId);
+  } catch (error) {
+    context.logger.warn({ err: toError(error), turnId }, 'the head start failed; the workflow runs the step');
+  }
+}
+
+/**
+ * Resolves once readers can follow the turn; the workflow starts beside. Never throws: from the commit on the turn is the
+ * server's business. A replayed turn that is still open is only started again, which is safe to repeat.
+ */
+export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: AcceptOutcome): Promise<void> {
+  const { turn } = outcome;
+  const logger = context.logger.child({ turnId: turn.id, conversationId: turn.conversationId });
+  if (outcome.kind === 'accepted') {
+    await openEvents(deps, { ...context, logger }, turn);
+    headStart(deps, { ...context, logger }, turn.id);
+    logger.info(
+      { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background },
+      'turn accepted',
+    );
+  }
+  if (!isTerminal(turn.status)) void startWorkflow(deps, { ...context, logger }, turn);
+}

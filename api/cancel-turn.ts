@@ -1,0 +1,40 @@
+/** Cancels on both roads at once: the event log's channel (fast) and the workflow (durable), then waits for the end. */
+import { failure, isFailure, toError } from '../domain/failures.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { ResponseResource } from '../domain/response-resource.js';
+import type { Scope } from '../domain/scope.js';
+import { isTerminal } from '../domain/turn.js';
+import type { ApiDeps } from './api-deps.js';
+import { loadResource, reloadResource, requireReadableTurn } from './stored-response.js';
+import { waitForEnd } from './turn-reader.js';
+
+/** Longest wait for the terminal state; after it the caller sees the turn as it is and may ask again. */
+const WAIT_MS = 10_000;
+
+/** @throws `response.not-found`; `engine.unavailable` when neither road is open. */
+export async function cancelTurn(
+  deps: ApiDeps,
+  context: { scope: Scope; logger: Logger },
+  turnId: string,
+  waitMs: number = WAIT_MS,
+): Promise<ResponseResource> {
+  const { scope, logger } = context;
+  const turn = await requireReadableTurn(deps, scope, turnId);
+  if (isTerminal(turn.status)) return loadResource(deps, scope, turn);
+  const [fast, durable] = await Promise.allSettled([
+    deps.events.requestCancel({ tenantId: scope.tenantId, turnId }),
+    deps.engine.cancel(turnId, turn.conversationId),
+  ]);
+  for (const road of [fast, durable]) {
+    if (road.status === 'rejected')
+      logger.warn({ err: toError(road.reason), turnId }, 'one road of a cancel is closed');
+  }
+  if (fast.status === 'rejected' && durable.status === 'rejected') {
+    const reason: unknown = durable.reason;
+    throw isFailure(reason)
+      ? reason
+      : failure('engine.unavailable', 'The cancel could not be delivered. Try again in a moment.', { cause: reason });
+  }
+  await waitForEnd(deps, { scope, turnId, after: -1, signal: AbortSignal.timeout(waitMs), checkMs: 500 });
+  return reloadResource(deps, scope, turnId);
+}

@@ -1,0 +1,70 @@
+/** Goes on after a limit: a new turn whose parent is the one that stopped, without new input, with fresh limits. */
+import type { z } from 'zod';
+import { failure } from '../domain/failures.js';
+import { newId } from '../domain/ids.js';
+import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
+import type { TurnRecord, TurnSettings } from '../domain/turn.js';
+import type { AcceptContext } from './accept-turn.js';
+import type { ApiDeps } from './api-deps.js';
+import { beginTurn } from './begin-turn.js';
+import { selectModel } from './requested-model.js';
+import type { responseContinueSchema } from './schemas/response-request.js';
+import { requireReadableTurn } from './stored-response.js';
+import { decideLimits } from './turn-limits.js';
+
+/** The same settings with today's agent, models and tool schemas: a changed tool must not stop what goes on. */
+function freshSettings(
+  deps: ApiDeps,
+  old: TurnSettings,
+  limits: z.infer<typeof responseContinueSchema>['limits'],
+): TurnSettings {
+  const { agent, modelChain } = selectModel(old.requestedModel, deps.agents, deps.models);
+  const current = new Map(deps.tools.map((tool) => [tool.name, tool.schemaHash]));
+  return {
+    ...old,
+    agent: { name: agent.name, version: agent.version },
+    agentInstructions: agent.instructions,
+    modelChain,
+    tools: old.tools.flatMap(({ name }) => {
+      const schemaHash = current.get(name);
+      return schemaHash === undefined ? [] : [{ name, schemaHash }];
+    }),
+    limits: decideLimits(deps.defaultLimits, agent.limits, limits ?? {}, old.maxToolCalls),
+  };
+}
+
+function requireContinuable(turn: TurnRecord): void {
+  const reason = turn.incompleteReason;
+  if (turn.status === 'incomplete' && reason !== null && Object.hasOwn(LIMIT_EXPLANATIONS, reason)) return;
+  const why = reason === null ? '' : ` (${reason})`;
+  throw failure(
+    'response.not-continuable',
+    `The response '${turn.id}' is ${turn.status}${why}; only one that a limit ended can be continued. ` +
+      'Send a new message with previous_response_id instead.',
+  );
+}
+
+/** @throws `response.not-found`, `response.not-continuable`, `conversation.busy`, `model.not-found`. */
+export async function continueTurn(
+  deps: ApiDeps,
+  context: AcceptContext,
+  turnId: string,
+  body: z.infer<typeof responseContinueSchema>,
+): Promise<TurnRecord> {
+  const old = await requireReadableTurn(deps, context.scope, turnId);
+  requireContinuable(old);
+  const outcome = await deps.turns.accept(context.scope, {
+    id: newId('response'),
+    conversationId: old.conversationId,
+    parentId: old.id,
+    settings: freshSettings(deps, old.settings, body.limits),
+    metadata: old.metadata,
+    background: body.background ?? false,
+    stored: old.stored,
+    requestId: context.requestId,
+    ...context.idempotency,
+    input: [],
+  });
+  await beginTurn(deps, context, outcome);
+  return outcome.turn;
+}

@@ -1,0 +1,107 @@
+/** API keys: `Authorization: Bearer`, `x-api-key` or `api-key`. A wrong, an expired and a revoked key look the same. */
+import { createHash } from 'node:crypto';
+import type { Request, RequestHandler } from 'express';
+import { LRUCache } from 'lru-cache';
+import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
+import { failure } from '../../domain/failures.js';
+import type { ApiKey, ApiKeyStore } from '../../domain/ports/api-key-store.js';
+import type { KeyScope } from '../../domain/scope.js';
+import { contextOf } from '../request-context.js';
+import type { Caller } from '../request-context.js';
+
+/** A revoked key stops working everywhere within this time; it saves a query per request. */
+const CACHE_TTL_MS = 5_000;
+const CACHE_KEYS = 5_000;
+/** Guesses per address and minute; keys are 256 random bits, so this only keeps guessing from costing queries. */
+const FAILED_PER_MINUTE = 120;
+const KEY_FORM = /^[\x21-\x7e]{16,256}$/;
+
+/** Keys are looked up by hash: the comparison never touches the key itself, so its timing says nothing about it. */
+export function hashApiKey(key: string): string {
+  return createHash('sha256').update(key, 'utf8').digest('hex');
+}
+
+function sentKey(req: Request): string | null {
+  const bearer = /^Bearer +(\S+) *$/i.exec(req.header('authorization') ?? '')?.[1];
+  return bearer ?? req.header('x-api-key') ?? req.header('api-key') ?? null;
+}
+
+const isLive = (key: ApiKey | null, nowMs: number): key is ApiKey =>
+  key !== null && key.revokedAtMs === null && (key.expiresAtMs === null || key.expiresAtMs > nowMs);
+
+/** Found keys, by hash, for a few seconds. Unknown keys are not kept: they would push the known ones out. */
+function createKeyLookup(store: ApiKeyStore): (hash: string) => Promise<ApiKey | null> {
+  const cache = new LRUCache<string, ApiKey>({ max: CACHE_KEYS, ttl: CACHE_TTL_MS });
+  return async (hash) => {
+    const cached = cache.get(hash);
+    if (cached !== undefined) return isLive(cached, Date.now()) ? cached : null;
+    const key = await store.findByHash(hash);
+    if (!isLive(key, Date.now())) return null;
+    cache.set(hash, key);
+    return key;
+  };
+}
+
+function toCaller(key: ApiKey, hash: string, lookup: (hash: string) => Promise<ApiKey | null>): Caller {
+  return {
+    keyId: key.id,
+    scope: { tenantId: key.tenantId, principalId: key.principalId, scopes: key.scopes },
+    stillValid: async () => (await lookup(hash)) !== null,
+  };
+}
+
+/** A router-wide gate: after it `contextOf(res).caller` is set, or the request has ended with 401 or 429. */
+export function createAuthenticate(store: ApiKeyStore): RequestHandler {
+  const lookup = createKeyLookup(store);
+  const failures = new RateLimiterMemory({ points: FAILED_PER_MINUTE, duration: 60 });
+  const refuse = async (req: Request): Promise<never> => {
+    await failures.consume(req.ip ?? 'unknown').catch((limited: unknown) => {
+      if (!(limited instanceof RateLimiterRes)) throw limited;
+      throw failure(
+        'request.rate-limited',
+        'Too many requests with a wrong API key from this address. Wait, then check the key.',
+        {
+          retryAfterMs: limited.msBeforeNext,
+        },
+      );
+    });
+    throw failure(
+      'auth.invalid',
+      'The API key is not valid: it is unknown, expired or revoked. Create one with an admin key.',
+    );
+  };
+  return async (req, res, next) => {
+    const sent = sentKey(req);
+    if (sent === null) {
+      throw failure('auth.missing', 'No API key was sent. Send it as `Authorization: Bearer <key>`.');
+    }
+    const hash = KEY_FORM.test(sent) ? hashApiKey(sent) : null;
+    const key = hash === null ? null : await lookup(hash);
+    if (key === null || hash === null) return refuse(req);
+    const context = contextOf(res);
+    context.caller = toCaller(key, hash, lookup);
+    context.logger = context.logger.child({ tenantId: key.tenantId, principalId: key.principalId, keyId: key.id });
+    next();
+    return undefined;
+  };
+}
+
+const IMPLIED: Readonly<Record<KeyScope, readonly KeyScope[]>> = {
+  read: ['read', 'write', 'admin'],
+  write: ['write', 'admin'],
+  admin: ['admin'],
+};
+
+/** `admin` may do what `write` may, `write` what `read` may. */
+export function requireScope(needed: KeyScope): RequestHandler {
+  return (_req, res, next) => {
+    const has = contextOf(res).caller?.scope.scopes ?? [];
+    if (!IMPLIED[needed].some((scope) => has.includes(scope))) {
+      throw failure(
+        'auth.forbidden',
+        `This API key may not do this: it needs the scope '${needed}' and has ${has.join(', ') || 'none'}.`,
+      );
+    }
+    next();
+  };
+}

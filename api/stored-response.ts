@@ -1,0 +1,55 @@
+/** The stored truth about a response: what `GET /v1/responses/{id}` answers and what every wait ends with. */
+import { failure } from '../domain/failures.js';
+import { isId } from '../domain/ids.js';
+import type { Item, OutputItem } from '../domain/item.js';
+import type { TurnStore } from '../domain/ports/turn-store.js';
+import { toResponseResource } from '../domain/response-resource.js';
+import type { ResponseResource } from '../domain/response-resource.js';
+import type { Scope } from '../domain/scope.js';
+import { isTerminal } from '../domain/turn.js';
+import type { TurnRecord } from '../domain/turn.js';
+
+interface StoreDeps {
+  readonly turns: TurnStore;
+}
+
+const notFound = (id: string, param: string | undefined): Error =>
+  failure(
+    'response.not-found',
+    `There is no response '${id.slice(0, 128)}'. It may have been deleted, or created with store: false.`,
+    { param },
+  );
+
+function isOutputItem(item: Item): item is OutputItem {
+  if (item.type === 'message') return item.role === 'assistant';
+  return item.type !== 'function_call_output';
+}
+
+/** A turn of this scope, whatever its state. @throws `response.not-found`. */
+export async function requireTurn(deps: StoreDeps, scope: Scope, id: string, param?: string): Promise<TurnRecord> {
+  const turn = isId(id) ? await deps.turns.get(scope, id) : null;
+  if (turn === null || turn.kind === 'items') throw notFound(id, param);
+  return turn;
+}
+
+/** A turn clients may still see: one created with `store: false` is gone once it has ended. @throws `response.not-found`. */
+export async function requireReadableTurn(
+  deps: StoreDeps,
+  scope: Scope,
+  id: string,
+  param?: string,
+): Promise<TurnRecord> {
+  const turn = await requireTurn(deps, scope, id, param);
+  if (!turn.stored && isTerminal(turn.status)) throw notFound(id, param);
+  return turn;
+}
+
+export async function loadResource(deps: StoreDeps, scope: Scope, turn: TurnRecord): Promise<ResponseResource> {
+  const stored = await deps.turns.output(scope, turn.id);
+  return toResponseResource(turn, stored.map(({ item }) => item).filter(isOutputItem));
+}
+
+/** The turn as it is now, with its output. */
+export async function reloadResource(deps: StoreDeps, scope: Scope, turnId: string): Promise<ResponseResource> {
+  return loadResource(deps, scope, await requireTurn(deps, scope, turnId));
+}
