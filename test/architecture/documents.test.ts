@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { configSchema } from '../../adapters/config/config-schema.js';
 import { ENVIRONMENT_SETTINGS, FOREIGN_SECRETS, OTHER_VARIABLES } from '../../adapters/config/settings-table.js';
 import { createMetrics } from '../../adapters/prometheus/create-metrics.js';
+import { createApiRoutes } from '../../api/app.js';
 import { limitsSchema } from '../../domain/agent.js';
 import { providerSchema } from '../../domain/provider.js';
 import { REPOSITORY_ROOT } from './repository-files.js';
@@ -67,5 +68,18 @@ describe('docs/operators.md', () => {
     expect(names.length).toBeGreaterThan(10);
     const missing = names.filter(([, name = '', type = '']) => !page.includes(`| \`${name}\` | ${type} |`));
     expect(missing.map(([, name]) => name)).toEqual([]);
+  });
+});
+
+describe('docs/api.md', () => {
+  it('endpoints: every route of the API -> has its row, with the scope it asks for', () => {
+    const page = read('docs/api.md');
+    // The list of routes is made without touching the parts behind them.
+    const routes = createApiRoutes({} as never).filter(({ path }) => path !== '/docs/{asset}');
+    expect(routes.length).toBeGreaterThan(20);
+    const rows = routes.map(
+      ({ method, path, scope }) => `| \`${method.toUpperCase()} ${path.replace('{+', '{')}\` | ${scope ?? 'none'} |`,
+    );
+    expect(rows.filter((row) => !page.includes(row))).toEqual([]);
   });
 });
