@@ -1,0 +1,40 @@
+/** Figures of a series of measurements. */
+export interface Summary {
+  readonly count: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export function summarise(values: readonly number[]): Summary {
+  const sorted = [...values].sort((left, right) => left - right);
+  const at = (share: number): number =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+  return { count: sorted.length, p50: at(0.5), p95: at(0.95), min: at(0), max: at(1) };
+}
+
+/** Runs `work` `count` times one after the other. @returns the milliseconds of each. */
+export async function timeEach(count: number, work: (index: number) => Promise<unknown>): Promise<number[]> {
+  const times: number[] = [];
+  for (let index = 0; index < count; index += 1) {
+    const startedMs = performance.now();
+    await work(index);
+    times.push(performance.now() - startedMs);
+  }
+  return times;
+}
+
+/** `callers` run `work` until `count` are done. @returns how many a second. */
+export async function ratePerSecond(count: number, callers: number, work: () => Promise<unknown>): Promise<number> {
+  let left = count;
+  const startedMs = performance.now();
+  const caller = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1;
+      await work();
+    }
+  };
+  await Promise.all(Array.from({ length: callers }, caller));
+  return count / ((performance.now() - startedMs) / 1000);
+}
