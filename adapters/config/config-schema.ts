@@ -33,13 +33,15 @@ const temporalSchema = z.strictObject({
 
 const pythonSchema = z.strictObject({
   enabled: z.boolean().default(true),
-  /** Interpreters kept warm; each holds about 30 MB. */
+  /** Interpreters kept warm; each takes about 100 MB while it waits. */
   pool_size: z.int().min(0).max(32).default(1),
-  cpu_seconds: z.int().min(1).max(3600).default(60),
-  memory_mb: z.int().min(128).max(65_536).default(1024),
-  processes: z.int().min(8).max(4096).default(64),
+  concurrent_jobs: z.int().min(1).max(64).default(4),
+  /** Of one run: address space, CPU time over all threads, wall-clock time, work folder, output. */
+  memory_mb: z.int().min(256).max(65_536).default(2048),
+  cpu_seconds: z.int().min(1).max(3600).default(120),
+  max_timeout_seconds: z.int().min(1).max(3600).default(120),
   disk_mb: z.int().min(1).max(65_536).default(256),
-  output_kb: z.int().min(1).max(16_384).default(256),
+  output_kb: z.int().min(1).max(16_384).default(512),
 });
 export type PythonSettings = z.infer<typeof pythonSchema>;
 

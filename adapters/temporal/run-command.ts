@@ -36,8 +36,12 @@ export function runCommand(
       timedOut = true;
       killGroup(child.pid);
     }, options.timeoutMs);
+    // In a group of its own it would outlive a process that is stopped meanwhile.
+    const onExit = (): void => killGroup(child.pid);
+    process.once('exit', onExit);
     const finish = (ok: boolean, reason: string): void => {
       clearTimeout(timer);
+      process.off('exit', onExit);
       resolve({ ok, output: output.trim(), reason });
     };
     child.once('error', (error) => finish(false, missingOr(error, file)));

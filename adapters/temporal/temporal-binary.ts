@@ -1,4 +1,5 @@
 /** The Temporal program itself: which version is wanted, does a file run, and how a fetched one gets into its place. */
+import { randomUUID } from 'node:crypto';
 import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runCommand } from './run-command.js';
@@ -55,7 +56,7 @@ export async function installBinary(file: string, destination: string): Promise<
   if (found.version === null) return `the fetched file does not run: ${found.reason}`;
   if (found.version !== TEMPORAL_CLI_VERSION) return `it is version ${found.version}, wanted is ${TEMPORAL_CLI_VERSION}`;
   await mkdir(dirname(destination), { recursive: true });
-  const beside = `${destination}.${process.pid}.new`;
+  const beside = `${destination}.${randomUUID()}.new`;
   await rename(file, beside).catch(() => copyFile(file, beside)); // Another file system: copy, then move.
   await rename(beside, destination);
   return null;

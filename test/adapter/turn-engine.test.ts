@@ -1,0 +1,289 @@
+/**
+ * Proves the engine port on a real server with a real worker: starts are safe to repeat, a conversation runs one turn at a
+ * time, cancel reaches only the turn it names, and an engine that is away is told as such within its deadline.
+ */
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { msToTs } from '@temporalio/common/lib/time';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectTemporal } from '../../adapters/temporal/connect-temporal.js';
+import type { TemporalConnection } from '../../adapters/temporal/connect-temporal.js';
+import type { DevServer } from '../../adapters/temporal/start-dev-server.js';
+import { installTemporalRuntime } from '../../adapters/temporal/temporal-runtime.js';
+import { createTurnEngine } from '../../adapters/temporal/turn-engine.js';
+import { DEFAULT_LIMITS } from '../../domain/limits.js';
+import type { StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
+import type { TurnActivities } from '../../domain/turn-contract.js';
+import { turnWorkflowId } from '../../domain/turn-contract.js';
+import { bundleWorkflows } from '../../workers/bundle-workflows.js';
+import { createTurnWorker } from '../../workers/turn-worker.js';
+import type { TurnWorker } from '../../workers/turn-worker.js';
+import { createRecordingLogger } from '../support/recording-logger.js';
+import { TEST_CACHE_DIR, startTemporalServer } from '../support/temporal-server.js';
+import { until } from '../support/until.js';
+
+const TASK_QUEUE = 'engine-test';
+const { logger } = createRecordingLogger();
+const folder = mkdtempSync(join(tmpdir(), 'turnstone-test-'));
+const begun = new Set<string>();
+let server: DevServer;
+let connection: TemporalConnection;
+let worker: TurnWorker;
+let engine: TurnEngine;
+
+beforeAll(async () => {
+  installTemporalRuntime(logger);
+  server = await startTemporalServer(folder);
+  connection = await connectTemporal({ address: server.address, namespace: 'default', embedded: true, logger });
+  const entry = fileURLToPath(new URL('../support/engine-workflow.ts', import.meta.url));
+  worker = await createTurnWorker({
+    connection: connection.connection,
+    namespace: 'default',
+    taskQueue: TASK_QUEUE,
+    bundlePath: await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger, entry }),
+    // The test's workflow has an activity of its own in place of the contract's.
+    activities: { begun: async (turnId: string) => void begun.add(turnId) } as unknown as TurnActivities,
+    shutdownGraceMs: 0,
+    logger,
+  });
+  engine = createTurnEngine({ client: connection.client, taskQueue: TASK_QUEUE, eagerStart: true, searchAttributes: true, logger });
+});
+
+afterAll(async () => {
+  await worker.stop();
+  await connection.close();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function aTurn(conversationId: string | null = null): StartTurn & { turnId: string } {
+  const turnId = `resp_${randomUUID().replaceAll('-', '')}`;
+  return {
+    turnId,
+    input: { tenantId: 'default', turnId, requestId: 'req_1', limits: DEFAULT_LIMITS, model: 'auto' },
+    conversationId,
+    agent: 'general',
+    model: 'openai/gpt-4o',
+    principalId: 'ada',
+    summary: 'general · openai/gpt-4o',
+  };
+}
+
+const aConversation = (): string => `conv_${randomUUID().replaceAll('-', '')}`;
+const handleOf = (turn: StartTurn & { turnId: string }) => connection.client.workflow.getHandle(turnWorkflowId(turn.turnId, turn.conversationId));
+
+async function started(conversationId: string | null = null): Promise<StartTurn & { turnId: string }> {
+  const turn = aTurn(conversationId);
+  await engine.start(turn);
+  await until(() => begun.has(turn.turnId), 'the workflow has begun');
+  return turn;
+}
+
+async function finish(turn: StartTurn & { turnId: string }): Promise<void> {
+  await handleOf(turn).signal('finish');
+  await until(async () => (await engine.describe(turn.turnId, turn.conversationId)).kind === 'ended', 'the workflow has ended');
+}
+
+describe('start', () => {
+  it('new turn: -> a run with summary, memo and search attributes for operators', async () => {
+    const turn = await started(aConversation());
+    const run = await handleOf(turn).describe();
+    expect(run.type).toBe('turn');
+    expect(run.memo).toEqual({ turnId: turn.turnId });
+    expect(await run.staticSummary()).toBe(turn.summary);
+    const attributes = Object.fromEntries(run.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+    expect(attributes).toMatchObject({
+      TurnstoneTenant: 'default',
+      TurnstoneUser: 'ada',
+      TurnstoneConversation: turn.conversationId,
+      TurnstoneAgent: 'general',
+      TurnstoneModel: 'openai/gpt-4o',
+    });
+    expect(run.priority).toMatchObject({ fairnessKey: 'default' });
+    await finish(turn);
+  });
+
+  it('worker in this process: -> the first workflow task comes back with the start', async () => {
+    const turn = await started();
+    const { events } = await handleOf(turn).fetchHistory();
+    expect(events?.[0]?.workflowExecutionStartedEventAttributes?.eagerExecutionAccepted).toBe(true);
+    await finish(turn);
+  });
+
+  it('same turn twice: while it runs -> one run', async () => {
+    const turn = await started(aConversation());
+    const runId = (await handleOf(turn).describe()).runId;
+    await engine.start(turn);
+    expect((await handleOf(turn).describe()).runId).toBe(runId);
+    await finish(turn);
+  });
+
+  it('same turn many times at once: -> one run, no error', async () => {
+    const turn = aTurn(aConversation());
+    await Promise.all(Array.from({ length: 8 }, () => engine.start(turn)));
+    const history = await handleOf(turn).fetchHistory();
+    expect(history.events?.filter((event) => event.workflowExecutionStartedEventAttributes)).toHaveLength(1);
+    await finish(turn);
+  });
+
+  it('another turn: while the conversation is busy -> conversation.busy, the first is untouched', async () => {
+    const first = await started(aConversation());
+    const second = aTurn(first.conversationId);
+    await expect(engine.start(second)).rejects.toMatchObject({ code: 'conversation.busy' });
+    expect(await engine.describe(first.turnId, first.conversationId)).toEqual({ kind: 'running' });
+    await finish(first);
+    await engine.start(second);
+    expect(await engine.describe(second.turnId, second.conversationId)).toEqual({ kind: 'running' });
+    await finish(second);
+  });
+});
+
+describe('describe', () => {
+  it('never started: -> absent', async () => {
+    expect(await engine.describe('resp_none', null)).toEqual({ kind: 'absent' });
+  });
+
+  it('ended: completed, cancelled or terminated -> says which', async () => {
+    const [completed, cancelled, terminated] = [await started(), await started(), await started()];
+    await finish(completed);
+    await engine.cancel(cancelled.turnId, null);
+    await handleOf(terminated).terminate('an operator');
+    const ending = (turn: StartTurn & { turnId: string }) => until(async () => {
+      const state = await engine.describe(turn.turnId, null);
+      return state.kind === 'ended' ? state.how : null;
+    }, 'the run has ended');
+    expect(await Promise.all([completed, cancelled, terminated].map(ending))).toEqual(['completed', 'cancelled', 'terminated']);
+  });
+
+  it("a later turn took the conversation's place: -> absent for the earlier", async () => {
+    const first = await started(aConversation());
+    await finish(first);
+    const second = await started(first.conversationId);
+    expect(await engine.describe(first.turnId, first.conversationId)).toEqual({ kind: 'absent' });
+    await finish(second);
+  });
+});
+
+describe('cancel', () => {
+  it('an earlier turn: after another took its place -> the later one goes on', async () => {
+    const first = await started(aConversation());
+    await finish(first);
+    const second = await started(first.conversationId);
+    await engine.cancel(first.turnId, first.conversationId);
+    const history = await handleOf(second).fetchHistory();
+    expect(history.events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes)).toBe(false);
+    await finish(second);
+  });
+
+  it('nothing to cancel: unknown or ended -> no error', async () => {
+    await engine.cancel('resp_none', null);
+    const turn = await started();
+    await finish(turn);
+    await engine.cancel(turn.turnId, null);
+  });
+});
+
+describe('progress', () => {
+  it('running: -> what the workflow answers', async () => {
+    const turn = await started();
+    expect(await engine.progress(turn.turnId, null)).toMatchObject({ turnId: turn.turnId });
+    await finish(turn);
+  });
+
+  it('ended, unknown, or of another turn: -> null', async () => {
+    const turn = await started(aConversation());
+    expect(await engine.progress('resp_other', turn.conversationId)).toBeNull();
+    expect(await engine.progress('resp_none', null)).toBeNull();
+    await finish(turn);
+    expect(await engine.progress(turn.turnId, turn.conversationId)).toBeNull();
+  });
+});
+
+describe('engine away', () => {
+  it('ping: the server is there -> latency and version', async () => {
+    const { latencyMs, version } = await engine.ping();
+    expect(latencyMs).toBeLessThan(5_000);
+    expect(version).toMatch(/^\d+\.\d+/);
+  });
+
+  it('calls: the server stops answering -> engine.unavailable within the deadline', async () => {
+    const proxy = await startProxy(server.address);
+    const away = await connectTemporal({ address: proxy.address, namespace: 'default', embedded: true, logger });
+    const lost = createTurnEngine({ client: away.client, taskQueue: TASK_QUEUE, eagerStart: false, searchAttributes: true, logger });
+    await lost.ping();
+    proxy.swallow();
+    const startedAt = Date.now();
+    const calls = [lost.start(aTurn()), lost.cancel('resp_x', null), lost.describe('resp_x', null), lost.ping()];
+    const outcomes = await Promise.allSettled(calls);
+    expect(outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'fulfilled'))).toEqual(
+      Array.from({ length: 4 }, () => 'engine.unavailable'),
+    );
+    expect(await lost.progress('resp_x', null)).toBeNull();
+    expect(Date.now() - startedAt).toBeLessThan(15_000);
+    await away.close();
+    await proxy.close();
+  });
+
+  it('connect: nobody listens -> server.cannot-start within the time limit, with the address', async () => {
+    const connecting = connectTemporal({ address: '127.0.0.1:1', namespace: 'default', embedded: false, logger, timeoutMs: 500 });
+    await expect(connecting).rejects.toMatchObject({ code: 'server.cannot-start', message: expect.stringContaining('127.0.0.1:1') as string });
+  });
+
+  it('connect: a server of somebody else without our search attributes -> they are added and starts use them', async () => {
+    const namespace = `ns-${randomUUID()}`;
+    await connection.connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
+    const other = await connectTemporal({ address: server.address, namespace, embedded: false, logger });
+    expect(other.searchAttributes).toBe(true);
+    const outside = createTurnEngine({ client: other.client, taskQueue: 'nobody', eagerStart: false, searchAttributes: true, logger });
+    const turn = aTurn();
+    await until(() => outside.start(turn).then(() => true, () => false), 'the server knows the new search attributes');
+    expect(await outside.describe(turn.turnId, null)).toEqual({ kind: 'running' });
+    await other.close();
+  });
+
+  it('connect: the namespace does not exist -> says which', async () => {
+    const connecting = connectTemporal({ address: server.address, namespace: 'nowhere', embedded: false, logger, timeoutMs: 1_000 });
+    await expect(connecting).rejects.toThrow(/namespace nowhere/);
+  });
+});
+
+interface Proxy {
+  readonly address: string;
+  /** From now on bytes are taken and nothing comes back. */
+  swallow(): void;
+  close(): Promise<void>;
+}
+
+/** A TCP proxy to the server that can fall silent, as a network does. */
+async function startProxy(target: string): Promise<Proxy> {
+  const { connect } = await import('node:net');
+  const [host, port] = target.split(':');
+  const sockets = new Set<Socket>();
+  let silent = false;
+  const proxy: Server = createServer((client) => {
+    const upstream = connect(Number(port), host);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+    }
+    client.on('data', (chunk) => (silent ? undefined : upstream.write(chunk)));
+    upstream.on('data', (chunk) => (silent ? undefined : client.write(chunk)));
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const address = proxy.address();
+  return {
+    address: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
+    swallow: () => {
+      silent = true;
+    },
+    close: () => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => proxy.close(() => resolve()));
+    },
+  };
+}

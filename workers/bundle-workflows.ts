@@ -1,0 +1,89 @@
+/** The workflow bundle, built once per version of its sources: webpack takes seconds, a start should not. */
+import { createHash, randomUUID } from 'node:crypto';
+import { access, mkdir, readFile, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import type { Logger } from '../domain/ports/logger.js';
+
+export interface BundleOptions {
+  readonly cacheDir: string;
+  readonly logger: Logger;
+  /** Entry file; default: `workflows/index.ts` of the product. */
+  readonly entry?: string;
+}
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+/** Bundles of earlier versions kept beside the newest: two checkouts may share a cache folder. */
+const KEPT_BUNDLES = 5;
+
+/** @returns the path of the bundle, built now when the sources changed since the last start. */
+export async function bundleWorkflows({ cacheDir, logger, entry = join(ROOT, 'workflows', 'index.ts') }: BundleOptions): Promise<string> {
+  const hash = await hashSources([dirname(entry), join(ROOT, 'domain')], entry);
+  const path = join(cacheDir, `workflow-bundle-${hash}.js`);
+  if (await exists(path)) return path;
+  const startedAt = performance.now();
+  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: toBundlerLogger(logger) });
+  await mkdir(cacheDir, { recursive: true });
+  // Whole or not at all: another process may look for it at this moment.
+  const draft = `${path}.${randomUUID()}.new`;
+  await writeFile(draft, code);
+  await rename(draft, path);
+  await removeOld(cacheDir, path);
+  logger.info({ path, bytes: code.length, durationMs: Math.round(performance.now() - startedAt) }, 'workflow bundle built');
+  return path;
+}
+
+/** Everything that can change the bundle: its sources, the SDK, and the paths that source maps name. */
+async function hashSources(folders: readonly string[], entry: string): Promise<string> {
+  const hash = createHash('sha256');
+  const { version } = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
+  hash.update(JSON.stringify([version, entry]));
+  for (const folder of folders) {
+    const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
+    for (const name of names) {
+      hash.update(`\0${name}\0`);
+      hash.update(await readFile(join(folder, name)));
+    }
+  }
+  return hash.digest('hex').slice(0, 24);
+}
+
+function toBundlerLogger(logger: Logger): NonNullable<Parameters<typeof bundleWorkflowCode>[0]['logger']> {
+  // Webpack's report is a page long: of interest when building fails.
+  const debug = (message: string): void => logger.debug({ component: 'bundler' }, message);
+  const error = (message: string): void => logger.error({ component: 'bundler' }, message);
+  return {
+    log: (level, message) => (level === 'ERROR' ? error(message) : debug(message)),
+    trace: debug,
+    debug,
+    info: debug,
+    warn: (message) => logger.warn({ component: 'bundler' }, message),
+    error,
+  };
+}
+
+async function removeOld(cacheDir: string, newest: string): Promise<void> {
+  const names = (await readdir(cacheDir)).filter((name) => /^workflow-bundle-[0-9a-f]+\.js$/.test(name));
+  const aged = await Promise.all(
+    names.map(async (name) => ({ path: join(cacheDir, name), at: await modifiedAt(join(cacheDir, name)) })),
+  );
+  const old = aged.filter(({ path }) => path !== newest).sort((left, right) => right.at - left.at);
+  // Another process may remove the same file in the same moment; a file that stays does no harm.
+  await Promise.allSettled(old.slice(KEPT_BUNDLES - 1).map(({ path }) => unlink(path)));
+}
+
+async function modifiedAt(path: string): Promise<number> {
+  return stat(path).then(
+    (found) => found.mtimeMs,
+    () => 0,
+  );
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}

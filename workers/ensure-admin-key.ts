@@ -1,0 +1,57 @@
+/** The first key: made on the first start and shown once, or given by TURNSTONE_ADMIN_KEY. Only its hash is stored. */
+import { createHash, randomBytes } from 'node:crypto';
+import { failure } from '../domain/failures.js';
+import { newId } from '../domain/ids.js';
+import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { Scope } from '../domain/scope.js';
+import { DEFAULT_TENANT } from '../domain/scope.js';
+
+export interface AdminKeyOptions {
+  readonly apiKeys: ApiKeyStore;
+  /** From TURNSTONE_ADMIN_KEY. */
+  readonly configured: string | undefined;
+  /** Make one although there is one already. */
+  readonly makeNew: boolean;
+}
+
+const KEY_BYTES = 32;
+const HINT_CHARS = 7;
+const ADMIN: Scope = { tenantId: DEFAULT_TENANT, principalId: 'admin', scopes: ['read', 'write', 'admin'] };
+
+function sha256(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/**
+ * @returns the key to show once, or null when there is nothing new to show.
+ * @throws `config.invalid` when the configured key was revoked or has expired.
+ */
+export async function ensureAdminKey({ apiKeys, configured, makeNew }: AdminKeyOptions): Promise<string | null> {
+  await apiKeys.ensureTenant(DEFAULT_TENANT, 'Default');
+  const store = (key: string, name: string): Promise<unknown> =>
+    apiKeys.create(ADMIN, {
+      id: newId('apiKey'),
+      principalId: ADMIN.principalId,
+      name,
+      scopes: ADMIN.scopes,
+      hint: key.slice(0, HINT_CHARS),
+      expiresAtMs: null,
+      hash: sha256(key),
+    });
+  if (configured !== undefined) await keepConfigured(apiKeys, configured, store);
+  if (!makeNew && (configured !== undefined || (await apiKeys.hasAdminKey(DEFAULT_TENANT)))) return null;
+  const key = `ts_${randomBytes(KEY_BYTES).toString('base64url')}`;
+  await store(key, 'admin');
+  return key;
+}
+
+async function keepConfigured(apiKeys: ApiKeyStore, key: string, store: (key: string, name: string) => Promise<unknown>): Promise<void> {
+  const known = await apiKeys.findByHash(sha256(key));
+  if (known === null) {
+    await store(key, 'TURNSTONE_ADMIN_KEY');
+    return;
+  }
+  const expired = known.expiresAtMs !== null && known.expiresAtMs <= Date.now();
+  if (known.revokedAtMs === null && !expired) return;
+  throw failure('config.invalid', `TURNSTONE_ADMIN_KEY holds a key that ${expired ? 'has expired' : 'was revoked'} (${known.hint}…): set another one.`);
+}

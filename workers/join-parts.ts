@@ -1,0 +1,162 @@
+/** Joins the opened parts: tools, activities, worker, API, sweeper. */
+import type { Config } from '../adapters/config/load-config.js';
+import { createEgress } from '../adapters/egress/egress-gate.js';
+import { createMemoryEventLog } from '../adapters/memory/memory-event-log.js';
+import { createMetrics } from '../adapters/prometheus/create-metrics.js';
+import type { MetricsEndpoint } from '../adapters/prometheus/create-metrics.js';
+import { createTurnEngine } from '../adapters/temporal/turn-engine.js';
+import type { ActivityDeps } from '../activities/activity-deps.js';
+import { createActivities } from '../activities/create-activities.js';
+import { createHeadStart } from '../activities/head-start.js';
+import type { HeadStart } from '../activities/head-start.js';
+import { createSweeper } from '../activities/sweeper.js';
+import { createApp } from '../api/app.js';
+import type { Agent } from '../domain/agent.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import { createBuiltinTools } from '../tools/builtin-tools.js';
+import type { Closers } from './closers.js';
+import type { DeferredPython } from './deferred-python.js';
+import { createHealth } from './health.js';
+import type { Engine } from './open-engine.js';
+import type { Models } from './open-models.js';
+import { openPython } from './open-python.js';
+import type { Store } from './open-store.js';
+import { serveApi } from './serve-api.js';
+import type { TurnWorker } from './turn-worker.js';
+import { createTurnWorker } from './turn-worker.js';
+
+export interface Parts {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly version: string;
+  readonly agents: readonly Agent[];
+  readonly bundlePath: string;
+  readonly store: Store;
+  readonly engine: Engine;
+  readonly models: Models;
+}
+
+export interface JoinedParts {
+  readonly apiUrl: string | null;
+  readonly failed: Promise<never>;
+  /** From now on the API refuses new turns and ends its streams. */
+  drain(): void;
+}
+
+/** A turn without a workflow is found within a minute, whatever died: two rounds fit in. */
+const SWEEP_INTERVAL_MS = 20_000;
+/** Streams end at once when draining; what is left after this is a request that hangs. */
+const API_GRACE_MS = 5_000;
+/** Over the grace of running activities: the worker's own force time comes first. */
+const WORKER_MARGIN_MS = 10_000;
+
+export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedParts> {
+  const { config, logger } = parts;
+  const runsTurns = config.roles.has('turns');
+  const events = createMemoryEventLog();
+  closers.add('event log', () => events.close());
+  const python = openPython(config, logger);
+  closers.add('python', () => python.close());
+  const metrics = createMetrics();
+  const deps: ActivityDeps = {
+    turns: parts.store.turns,
+    files: parts.store.files,
+    events,
+    models: parts.models.registry,
+    tools: createBuiltinTools({ python }),
+    egress: createEgress({ allow: config.egress.allow, logger }),
+    logger,
+    metrics: metrics.metrics,
+    toolTaskQueue: config.temporal.task_queue,
+  };
+  const turnEngine = createTurnEngine({
+    client: parts.engine.client,
+    taskQueue: config.temporal.task_queue,
+    eagerStart: runsTurns,
+    searchAttributes: parts.engine.searchAttributes,
+    logger,
+  });
+  const headStart = runsTurns ? createHeadStart(deps) : null;
+  if (headStart !== null) closers.add('head starts', () => headStart.close());
+  const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
+  if (config.roles.has('background')) openSweeper(deps, turnEngine, closers);
+  let draining = false;
+  const context: ApiContext = { deps, turnEngine, headStart, metrics, python, worker, isDraining: () => draining };
+  const apiUrl = config.roles.has('api') ? await openApi(parts, context, closers) : null;
+  if (config.roles.has('tools')) python.begin();
+  return {
+    apiUrl,
+    failed: neverOr(worker),
+    drain: () => {
+      draining = true;
+    },
+  };
+}
+
+async function openWorker(parts: Parts, deps: ActivityDeps, headStart: HeadStart | null, closers: Closers): Promise<TurnWorker> {
+  const { config } = parts;
+  const shutdownGraceMs = config.server.shutdown_grace_ms;
+  const worker = await createTurnWorker({
+    connection: parts.engine.connection,
+    namespace: parts.engine.namespace,
+    taskQueue: config.temporal.task_queue,
+    bundlePath: parts.bundlePath,
+    activities: createActivities(deps, headStart),
+    shutdownGraceMs,
+    logger: parts.logger,
+  });
+  closers.add('turn worker', () => worker.stop(), shutdownGraceMs + WORKER_MARGIN_MS);
+  return worker;
+}
+
+function openSweeper(deps: ActivityDeps, engine: TurnEngine, closers: Closers): void {
+  const sweeper = createSweeper({ ...deps, engine });
+  sweeper.start(SWEEP_INTERVAL_MS);
+  closers.add('sweeper', () => sweeper.stop());
+}
+
+interface ApiContext {
+  readonly deps: ActivityDeps;
+  readonly turnEngine: TurnEngine;
+  readonly headStart: HeadStart | null;
+  readonly metrics: MetricsEndpoint;
+  readonly python: DeferredPython;
+  readonly worker: TurnWorker | null;
+  readonly isDraining: () => boolean;
+}
+
+async function openApi(parts: Parts, context: ApiContext, closers: Closers): Promise<string> {
+  const { config, logger, store, models } = parts;
+  const { deps, turnEngine, headStart, metrics, python, worker, isDraining } = context;
+  const app = createApp({
+    turns: store.turns,
+    conversations: store.conversations,
+    apiKeys: store.apiKeys,
+    files: store.files,
+    events: deps.events,
+    engine: turnEngine,
+    models: models.registry,
+    agents: parts.agents,
+    tools: deps.tools,
+    logger,
+    metrics: metrics.metrics,
+    metricsText: metrics,
+    health: createHealth({ database: store, engine: turnEngine, worker, models: models.registry, python }),
+    version: parts.version,
+    bodyLimitBytes: config.server.body_limit_bytes,
+    defaultLimits: config.limits,
+    ...(headStart === null ? {} : { headStart: (scope, turnId) => headStart.begin(scope, turnId) }),
+    isDraining,
+  });
+  const server = await serveApi({ app, host: config.server.host, port: config.server.port, logger });
+  closers.add('api', () => server.stop(API_GRACE_MS), API_GRACE_MS * 2);
+  return server.url;
+}
+
+/** A worker that ends by a stop ends nothing else; one that fails takes the process with it. */
+function neverOr(worker: TurnWorker | null): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    worker?.ended.catch(reject);
+  });
+}

@@ -1,0 +1,50 @@
+/** The database and the files: PostgreSQL when DATABASE_URL is set, else PGlite in the data folder; migrated and ready. */
+import { join } from 'node:path';
+import type { Config } from '../adapters/config/load-config.js';
+import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
+import { openPglite } from '../adapters/pglite/open-pglite.js';
+import { createApiKeyStore } from '../adapters/postgres/api-key-store.js';
+import { createConversationStore } from '../adapters/postgres/conversation-store.js';
+import { createDatabase } from '../adapters/postgres/database.js';
+import { createFileIndex } from '../adapters/postgres/file-index.js';
+import { migrate } from '../adapters/postgres/migrate.js';
+import { openPostgres } from '../adapters/postgres/open-postgres.js';
+import { createTurnStore } from '../adapters/postgres/turn-store.js';
+import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { ConversationStore } from '../domain/ports/conversation-store.js';
+import type { FileStore } from '../domain/ports/file-store.js';
+import type { Logger } from '../domain/ports/logger.js';
+import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { Closers } from './closers.js';
+import { embeddedDatabaseDir } from './data-folder.js';
+
+export interface Store {
+  readonly turns: TurnStore;
+  readonly conversations: ConversationStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly files: FileStore;
+  /** `PGlite 17.5`, `PostgreSQL 15.6`. */
+  readonly description: string;
+  /** One round trip. */
+  ping(): Promise<void>;
+}
+
+/** @throws `store.unavailable` */
+export async function openStore(config: Config, logger: Logger, closers: Closers, say: (detail: string) => void): Promise<Store> {
+  const url = config.database.url;
+  const pool = await (url === undefined ? openPglite({ dataDir: embeddedDatabaseDir(config.dataDir), logger }) : openPostgres({ url, logger }));
+  closers.add('database', () => pool.close());
+  const database = createDatabase(pool, logger);
+  say('migrating the database');
+  await migrate(database);
+  return {
+    turns: createTurnStore(database),
+    conversations: createConversationStore(database),
+    apiKeys: createApiKeyStore(database),
+    files: createFolderFileStore({ folder: join(config.dataDir, 'files'), index: createFileIndex(database) }),
+    description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,
+    ping: async () => {
+      await pool.pool.query('select 1');
+    },
+  };
+}

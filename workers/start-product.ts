@@ -1,0 +1,101 @@
+/** Opens every part of the product in order and joins them; `stop` closes them in reverse. */
+import { mkdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { loadAgents } from '../adapters/agents/load-agents.js';
+import type { Config } from '../adapters/config/load-config.js';
+import { lockFolder } from '../adapters/pglite/folder-lock.js';
+import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
+import type { Logger } from '../domain/ports/logger.js';
+import { bundleWorkflows } from './bundle-workflows.js';
+import type { Closers } from './closers.js';
+import { createClosers } from './closers.js';
+import { dataFolderLockPath } from './data-folder.js';
+import { ensureAdminKey } from './ensure-admin-key.js';
+import { joinParts } from './join-parts.js';
+import { openEngine } from './open-engine.js';
+import { openModels } from './open-models.js';
+import { openStore } from './open-store.js';
+import type { StartProgress } from './start-progress.js';
+
+export interface StartProductOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly progress: StartProgress;
+  readonly makeAdminKey: boolean;
+  readonly version: string;
+}
+
+export interface Product {
+  /** Null in a process without the role `api`. */
+  readonly apiUrl: string | null;
+  readonly temporalUiUrl: string | null;
+  readonly model: { readonly name: string | null; readonly demo: boolean };
+  /** Shown once; null when there is nothing new to show. */
+  readonly adminKey: string | null;
+  /** Rejects when a part the product cannot run without ends by itself. */
+  readonly failed: Promise<never>;
+  /** Drains and closes everything; safe to repeat. */
+  stop(): Promise<void>;
+}
+
+const SHIPPED_AGENTS = fileURLToPath(new URL('../agents', import.meta.url));
+
+/**
+ * @throws what the part that could not be opened throws (`config.invalid`, `server.cannot-start`, `store.unavailable`);
+ *   all others are closed again by then.
+ */
+export async function startProduct(options: StartProductOptions): Promise<Product> {
+  const closers = createClosers(options.logger);
+  try {
+    return await open(options, closers);
+  } catch (error) {
+    await closers.closeAll();
+    throw error;
+  }
+}
+
+async function open(options: StartProductOptions, closers: Closers): Promise<Product> {
+  const { config, logger, progress } = options;
+  const agents = await loadAgents(config.agentsDir ?? SHIPPED_AGENTS);
+  await holdDataFolder(config, closers);
+  installTemporalRuntime(logger);
+  const [bundlePath, store, engine, models] = await allOpened([
+    progress.phase('Workflows', () => bundleWorkflows({ cacheDir: config.cacheDir, logger })),
+    progress.phase('Database', (say) => openStore(config, logger, closers, say)),
+    progress.phase('Temporal', (say) => openEngine(config, logger, closers, say)),
+    progress.phase('Models', () => openModels(config, logger)),
+  ]);
+  const adminKey = await ensureAdminKey({
+    apiKeys: store.apiKeys,
+    configured: config.admin_key,
+    makeNew: options.makeAdminKey,
+  });
+  const joined = await joinParts({ ...options, agents, bundlePath, store, engine, models }, closers);
+  logger.debug({ database: store.description, temporal: engine.origin }, 'parts in use');
+  return {
+    apiUrl: joined.apiUrl,
+    temporalUiUrl: engine.uiUrl,
+    model: { name: models.defaultModel, demo: models.demo },
+    adminKey,
+    failed: joined.failed,
+    stop: () => {
+      joined.drain();
+      return closers.closeAll();
+    },
+  };
+}
+
+/** What is embedded belongs to one process: the database, and the Temporal server with its file. */
+async function holdDataFolder(config: Config, closers: Closers): Promise<void> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  if (config.database.url !== undefined && config.temporal.address !== null) return;
+  const lock = await lockFolder(config.dataDir, dataFolderLockPath(config.dataDir));
+  closers.add('data folder', () => lock.release());
+}
+
+/** `Promise.all` that waits for the others before it fails, so that what they opened can be closed. */
+async function allOpened<T extends readonly unknown[]>(opening: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+  const settled = await Promise.allSettled(opening);
+  for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
+  return settled.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : null)) as unknown as T;
+}
