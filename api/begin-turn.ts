@@ -85,11 +85,11 @@ async function startWorkflow(deps: ApiDeps, context: BeginContext, turn: TurnRec
   }
 }
 
-function headStart(deps: ApiDeps, context: BeginContext, turnId: string): void {
+function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): void {
   try {
-    deps.headStart?.(context.scope, turnId);
+    deps.headStart?.(context.scope, turn);
   } catch (error) {
-    context.logger.warn({ err: toError(error), turnId }, 'the head start failed; the workflow runs the step');
+    context.logger.warn({ err: toError(error), turnId: turn.id }, 'the head start failed; the workflow runs the step');
   }
 }
 
@@ -102,7 +102,7 @@ export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: A
   const logger = context.logger.child({ turnId: turn.id, conversationId: turn.conversationId });
   if (outcome.kind === 'accepted') {
     await openEvents(deps, { ...context, logger }, turn);
-    headStart(deps, { ...context, logger }, turn.id);
+    headStart(deps, { ...context, logger }, turn);
     logger.info(
       { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background },
       'turn accepted',

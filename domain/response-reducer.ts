@@ -68,7 +68,8 @@ function applyToContent(item: OpenItem, event: ContentEvent): void {
   if (part === undefined) return;
   const field = 'refusal' in part ? 'refusal' : 'text';
   if ('delta' in event) part[field] = (part[field] ?? '') + event.delta;
-  else part[field] = 'refusal' in event ? event.refusal : event.text;
+  else if ('text' in event) part.text = event.text;
+  else if ('refusal' in event) part.refusal = event.refusal;
 }
 
 function applyToSummary(item: OpenItem, event: SummaryEvent): void {
