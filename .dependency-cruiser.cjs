@@ -123,7 +123,7 @@ module.exports = {
       'cli-talks-http',
       'Commands talk HTTP; only start and doctor open parts of the server.',
       { path: '^cli/', pathNot: '^cli/(start|doctor)' },
-      { path: OURS, pathNot: '^(cli|domain)/', ...values },
+      { path: OURS, pathNot: '^(cli|domain)/|^workers/product-version\\.ts$', ...values },
     ),
     rule(
       'product-knows-no-test',
