@@ -3,13 +3,13 @@
  * is answered or fails visibly, whatever dies; before it nothing has happened.
  */
 import { failure } from '../domain/failures.js';
-import { isId } from '../domain/ids.js';
+import type { FailureCode } from '../domain/failures.js';
+import { isId, newId } from '../domain/ids.js';
 import type { Item } from '../domain/item.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome, NewTurn } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { TurnRecord } from '../domain/turn.js';
-import { newId } from '../domain/ids.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
 import { loadPath } from './conversation-path.js';
@@ -19,7 +19,6 @@ import { createContentIntake } from './input-content.js';
 import type { ContentIntake } from './input-content.js';
 import { isEmptyInput, toInputItems } from './input-items.js';
 import type { ResponseCreate } from './schemas/response-request.js';
-import { requireReadableTurn } from './stored-response.js';
 import { decideSettings } from './turn-settings.js';
 
 export interface AcceptContext {
@@ -34,33 +33,27 @@ export interface AcceptContext {
 export interface Placement {
   readonly conversationId: string | null;
   /** Undefined: the conversation's head. */
-  readonly parentId: string | null | undefined;
+  readonly parentId: string | undefined;
+}
+
+/** Ids of a wrong shape name nothing; whether the others do is for the store to say, in the transaction that accepts. */
+function requireIdShape(id: string, code: FailureCode, param: string): void {
+  if (isId(id)) return;
+  const what = code === 'conversation.not-found' ? 'conversation' : 'response';
+  throw failure(code, `There is no ${what} '${id.slice(0, 128)}'.`, { param });
 }
 
 /**
  * Where the turn goes. A response of a conversation that is continued by `previous_response_id` alone stays in that
  * conversation, as a branch of its tree.
- * @throws `response.not-found`, `conversation.not-found`, `request.invalid`.
+ * @throws `response.not-found`, `conversation.not-found`.
  */
-export async function placeTurn(
-  deps: Pick<ApiDeps, 'turns'>,
-  scope: Scope,
-  request: Pick<ResponseCreate, 'conversation' | 'previous_response_id'>,
-): Promise<Placement> {
+export function placeTurn(request: Pick<ResponseCreate, 'conversation' | 'previous_response_id'>): Placement {
   const conversationId = request.conversation ?? null;
-  if (conversationId !== null && !isId(conversationId)) {
-    throw failure('conversation.not-found', `There is no conversation '${conversationId}'.`, { param: 'conversation' });
-  }
-  if (typeof request.previous_response_id !== 'string') return { conversationId, parentId: undefined };
-  const parent = await requireReadableTurn(deps, scope, request.previous_response_id, 'previous_response_id');
-  if (conversationId !== null && parent.conversationId !== conversationId) {
-    throw failure(
-      'request.invalid',
-      `previous_response_id '${parent.id}' is not part of the conversation '${conversationId}'. Send one of the two, or a response of that conversation.`,
-      { param: 'previous_response_id' },
-    );
-  }
-  return { conversationId: parent.conversationId, parentId: parent.id };
+  const parentId = request.previous_response_id ?? undefined;
+  if (conversationId !== null) requireIdShape(conversationId, 'conversation.not-found', 'conversation');
+  if (parentId !== undefined) requireIdShape(parentId, 'response.not-found', 'previous_response_id');
+  return { conversationId, parentId };
 }
 
 /** Loads the path at most once, and only when the input refers to it. */
@@ -90,15 +83,6 @@ async function prepareInput(
   return items;
 }
 
-/** Conversation failures of the store name no field; the request's field is known here. */
-function withParam(error: unknown): unknown {
-  const code = (error as { code?: unknown }).code;
-  if (code === 'conversation.not-found' && error instanceof Error) {
-    return failure('conversation.not-found', error.message, { param: 'conversation', cause: error });
-  }
-  return error;
-}
-
 async function commit(
   deps: ApiDeps,
   context: AcceptContext,
@@ -111,7 +95,7 @@ async function commit(
     return outcome;
   } catch (error) {
     await intake.undo();
-    throw withParam(error);
+    throw error;
   }
 }
 
@@ -122,7 +106,7 @@ async function commit(
 export async function acceptTurn(deps: ApiDeps, context: AcceptContext, request: ResponseCreate): Promise<TurnRecord> {
   const { scope } = context;
   const settings = decideSettings(deps, request);
-  const place = await placeTurn(deps, scope, request);
+  const place = placeTurn(request);
   const intake = createContentIntake(deps.files, scope);
   const input = await prepareInput(deps, context, request, place, intake).catch(async (error: unknown) => {
     await intake.undo();

@@ -11,7 +11,6 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
-import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
 
 export type ComponentState = 'ok' | 'degraded' | 'down';

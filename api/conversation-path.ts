@@ -1,4 +1,5 @@
 /** What a new turn continues from: the calls that wait for an answer, and the items a reference may name. */
+import { failure } from '../domain/failures.js';
 import type { Item } from '../domain/item.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
@@ -12,7 +13,7 @@ export interface ConversationPath {
 
 export interface PathEnd {
   readonly conversationId: string | null;
-  /** Null or undefined: the conversation's head. */
+  /** Null: the conversation's head. */
   readonly parentId: string | null;
 }
 
@@ -26,13 +27,22 @@ function toPath(items: readonly Item[]): ConversationPath {
   return { items, calls: new Set(calls), ids: new Set(items.map((item) => item.id)) };
 }
 
+/** @throws `response.not-found`, `conversation.not-found`: what a turn is to continue from must exist. */
 export async function loadPath(deps: PathDeps, scope: Scope, end: PathEnd): Promise<ConversationPath> {
   const head = end.parentId ?? (await headOf(deps, scope, end.conversationId));
-  const context = head === null ? null : await deps.turns.loadContext(scope, head);
-  return toPath((context?.path ?? []).map((stored) => stored.item));
+  if (head === null) return toPath([]);
+  const context = await deps.turns.loadContext(scope, head);
+  if (context === null) {
+    throw failure('response.not-found', `There is no response '${head}' to continue from.`, {
+      param: 'previous_response_id',
+    });
+  }
+  return toPath(context.path.map((stored) => stored.item));
 }
 
 async function headOf(deps: PathDeps, scope: Scope, conversationId: string | null): Promise<string | null> {
   if (conversationId === null) return null;
-  return (await deps.conversations.get(scope, conversationId))?.headTurnId ?? null;
+  const conversation = await deps.conversations.get(scope, conversationId);
+  if (conversation !== null) return conversation.headTurnId;
+  throw failure('conversation.not-found', `There is no conversation '${conversationId}'.`, { param: 'conversation' });
 }

@@ -68,17 +68,14 @@ export function parseDataUrl(url: string, param: string): InlineBytes {
 }
 
 /** The image's real type and a file name for it, whatever the data URL claims. @throws `request.invalid`. */
-export function sniffImage(
-  content: Uint8Array,
-  param: string,
-): { readonly mimeType: string; readonly filename: string } {
+export function sniffImage(content: Uint8Array, param: string): InlineBytes & { readonly filename: string } {
   const found = IMAGES.find((signature) => signature.matches(content));
   if (found === undefined) {
     throw failure('request.invalid', `'${param}' is not a PNG, JPEG, GIF or WebP image. Convert it to one of these.`, {
       param,
     });
   }
-  return { mimeType: found.mimeType, filename: `image.${found.extension}` };
+  return { content, mimeType: found.mimeType, filename: `image.${found.extension}` };
 }
 
 /** `file_data` comes as a data URL or, from older clients, as bare base64. */

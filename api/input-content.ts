@@ -41,6 +41,12 @@ export function toPlainFilename(name: string | undefined, fallback: string): str
   return plain === '' || /^\.+$/.test(plain) ? fallback : plain;
 }
 
+async function requireFile(files: FileStore, scope: Scope, id: string, param: string): Promise<void> {
+  const found = isId(id) ? await files.get(scope, id) : null;
+  if (found !== null) return;
+  throw failure('file.not-found', `There is no file '${id}'. Send the bytes in the request instead.`, { param });
+}
+
 export function createContentIntake(files: FileStore, scope: Scope): ContentIntake {
   const stored: string[] = [];
 
@@ -50,19 +56,13 @@ export function createContentIntake(files: FileStore, scope: Scope): ContentInta
     return record.id;
   };
 
-  const requireFile = async (id: string, param: string): Promise<void> => {
-    const found = isId(id) ? await files.get(scope, id) : null;
-    if (found === null)
-      throw failure('file.not-found', `There is no file '${id}'. Send the bytes in the request instead.`, { param });
-  };
-
   const takeImage = async (
     part: Extract<RequestedContent, { type: 'input_image' }>,
     path: string,
   ): Promise<InputImage> => {
     const { type, detail } = part;
     if (typeof part.file_id === 'string') {
-      await requireFile(part.file_id, `${path}.file_id`);
+      await requireFile(files, scope, part.file_id, `${path}.file_id`);
       return { type, detail, file_id: part.file_id };
     }
     const param = `${path}.image_url`;
@@ -72,9 +72,8 @@ export function createContentIntake(files: FileStore, scope: Scope): ContentInta
       checkRemoteUrl(part.image_url, param);
       return { type, detail, image_url: part.image_url };
     }
-    const { content } = parseDataUrl(part.image_url, param);
-    const { filename, mimeType } = sniffImage(content, param);
-    return { type, detail, file_id: await keep(filename, mimeType, content) };
+    const image = sniffImage(parseDataUrl(part.image_url, param).content, param);
+    return { type, detail, file_id: await keep(image.filename, image.mimeType, image.content) };
   };
 
   const takeFile = async (
@@ -84,7 +83,7 @@ export function createContentIntake(files: FileStore, scope: Scope): ContentInta
     const { type } = part;
     const named = part.filename === undefined ? {} : { filename: toPlainFilename(part.filename, 'file') };
     if (typeof part.file_id === 'string') {
-      await requireFile(part.file_id, `${path}.file_id`);
+      await requireFile(files, scope, part.file_id, `${path}.file_id`);
       return { type, ...named, file_id: part.file_id };
     }
     if (part.file_data !== undefined) {

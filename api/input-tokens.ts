@@ -43,7 +43,7 @@ function paramText(item: InputItemParam): string {
 /** @throws `response.not-found`, `conversation.not-found`, `model.not-found`. */
 export async function countInputTokens(deps: ApiDeps, scope: Scope, request: Request): Promise<number> {
   const { agent } = selectModel(request.model ?? null, deps.agents, deps.models);
-  const place = await placeTurn(deps, scope, request);
+  const place = placeTurn(request);
   const path = await loadPath(deps, scope, { conversationId: place.conversationId, parentId: place.parentId ?? null });
   const input = typeof request.input === 'string' ? [request.input] : (request.input ?? []).map(paramText);
   const texts = [agent.instructions, request.instructions ?? '', ...path.items.map(itemText), ...input];

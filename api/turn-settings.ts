@@ -1,5 +1,6 @@
 /** Everything about a turn that is fixed when it is accepted, decided from the request and what the server has. */
 import type { Agent } from '../domain/agent.js';
+import type { TurnLimits } from '../domain/limits.js';
 import type { TextFormat, TurnSettings } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { checkJsonSchema } from './json-schema-check.js';
@@ -11,8 +12,8 @@ import { decideLimits } from './turn-limits.js';
 type SettingsDeps = Pick<ApiDeps, 'agents' | 'models' | 'tools' | 'defaultLimits'>;
 type RequestedFormat = NonNullable<NonNullable<ResponseCreate['text']>['format']>;
 
-function toTextFormat(format: RequestedFormat | null): TextFormat {
-  if (format === null) return { type: 'text' };
+function toTextFormat(format: RequestedFormat | null | undefined): TextFormat {
+  if (format === null || format === undefined) return { type: 'text' };
   if (format.type !== 'json_schema') return { type: format.type };
   checkJsonSchema(format.schema, 'text.format.schema');
   const { name, schema, strict, description } = format;
@@ -32,11 +33,14 @@ function samplingOf(
   };
 }
 
+function limitsOf(request: ResponseCreate, agent: Agent, defaults: TurnLimits): TurnLimits {
+  return decideLimits(defaults, agent.limits, request.turnstone?.limits ?? {}, request.max_tool_calls ?? null);
+}
+
 /** @throws `model.not-found`, `request.invalid`, `tool.unavailable`, each with its param. */
 export function decideSettings(deps: SettingsDeps, request: ResponseCreate): TurnSettings {
   const { agent, requestedModel, modelChain } = selectModel(request.model ?? null, deps.agents, deps.models);
   const selection = selectTools(agent, deps.tools, request.tools ?? [], request.tool_choice ?? null);
-  const maxToolCalls = request.max_tool_calls ?? null;
   return {
     agent: { name: agent.name, version: agent.version },
     requestedModel,
@@ -46,10 +50,10 @@ export function decideSettings(deps: SettingsDeps, request: ResponseCreate): Tur
     ...selection,
     ...samplingOf(request, agent),
     parallelToolCalls: request.parallel_tool_calls ?? true,
-    maxToolCalls,
-    textFormat: toTextFormat(request.text?.format ?? null),
+    maxToolCalls: request.max_tool_calls ?? null,
+    textFormat: toTextFormat(request.text?.format),
     truncation: request.truncation ?? 'disabled',
-    limits: decideLimits(deps.defaultLimits, agent.limits, request.turnstone?.limits ?? {}, maxToolCalls),
+    limits: limitsOf(request, agent, deps.defaultLimits),
     user: request.user ?? null,
   };
 }

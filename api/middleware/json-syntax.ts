@@ -69,18 +69,19 @@ function valueDone(reader: Reader, after: number): true {
   return true;
 }
 
+function closes(char: string, { expecting, stack }: Reader): boolean {
+  if (char === '}') return stack.at(-1) === '{' && (expecting === 'key-or-end' || expecting === 'comma-or-end');
+  return char === ']' && stack.at(-1) === '[' && (expecting === 'value-or-end' || expecting === 'comma-or-end');
+}
+
 /** Each reader below takes what begins at `at`, or says that it is not its kind of thing there. */
 function readBracket(reader: Reader, char: string): boolean {
-  const { expecting, stack } = reader;
-  const open = stack.at(-1);
-  const endsObject = char === '}' && open === '{' && (expecting === 'key-or-end' || expecting === 'comma-or-end');
-  const endsList = char === ']' && open === '[' && (expecting === 'value-or-end' || expecting === 'comma-or-end');
-  if (endsObject || endsList) {
-    stack.pop();
+  if (closes(char, reader)) {
+    reader.stack.pop();
     return valueDone(reader, reader.at + 1);
   }
-  if ((char !== '{' && char !== '[') || !takesValue(expecting)) return false;
-  stack.push(char);
+  if ((char !== '{' && char !== '[') || !takesValue(reader.expecting)) return false;
+  reader.stack.push(char);
   reader.expecting = char === '{' ? 'key-or-end' : 'value-or-end';
   reader.at += 1;
   return true;

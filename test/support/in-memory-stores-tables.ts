@@ -1,0 +1,77 @@
+/** The tables the in-memory stores share, and the walks over them. */
+import type { Conversation } from '../../domain/ports/conversation-store.js';
+import type { ItemPage, PageQuery } from '../../domain/ports/turn-store.js';
+import type { Scope } from '../../domain/scope.js';
+import type { ToolCallRecord } from '../../domain/tool.js';
+import type { CallModelResult } from '../../domain/turn-contract.js';
+import { isTerminal } from '../../domain/turn.js';
+import type { StoredItem, TurnRecord } from '../../domain/turn.js';
+
+export interface StepRow {
+  attempt: number;
+  result: CallModelResult | null;
+}
+
+export interface TurnRow {
+  turn: TurnRecord;
+  items: StoredItem[];
+  readonly steps: Map<number, StepRow>;
+  readonly calls: ToolCallRecord[];
+  readonly idempotencyKey: string | null;
+  readonly requestHash: string;
+  nextSequence: number;
+}
+
+export interface MemoryTables {
+  readonly turns: Map<string, TurnRow>;
+  readonly conversations: Map<string, { tenantId: string; value: Conversation }>;
+}
+
+/** Event numbers per attempt. */
+export const BLOCK = 1_000_000;
+
+export function createMemoryTables(): MemoryTables {
+  return { turns: new Map(), conversations: new Map() };
+}
+
+export function rowOf(tables: MemoryTables, scope: Scope, id: string): TurnRow | null {
+  const row = tables.turns.get(id);
+  return row?.turn.tenantId === scope.tenantId ? row : null;
+}
+
+export function conversationOf(tables: MemoryTables, scope: Scope, id: string): Conversation | null {
+  const row = tables.conversations.get(id);
+  return row?.tenantId === scope.tenantId ? row.value : null;
+}
+
+export function setConversation(tables: MemoryTables, scope: Scope, value: Conversation): Conversation {
+  tables.conversations.set(value.id, { tenantId: scope.tenantId, value });
+  return value;
+}
+
+export function runningIn(tables: MemoryTables, conversationId: string): TurnRecord | null {
+  const rows = [...tables.turns.values()].map((row) => row.turn);
+  return rows.find((turn) => turn.conversationId === conversationId && !isTerminal(turn.status)) ?? null;
+}
+
+/** Rows from the root to the turn. */
+export function pathTo(tables: MemoryTables, scope: Scope, id: string | null): TurnRow[] {
+  const path: TurnRow[] = [];
+  for (let at = id; at !== null;) {
+    const row = rowOf(tables, scope, at);
+    if (row === null) break;
+    path.unshift(row);
+    at = row.turn.parentId;
+  }
+  return path;
+}
+
+export const inOrder = (items: readonly StoredItem[]): StoredItem[] =>
+  [...items].sort((left, right) => left.step - right.step || left.index - right.index);
+
+export function pageOf(items: readonly StoredItem[], page: PageQuery): ItemPage {
+  const ordered = page.order === 'asc' ? [...items] : [...items].reverse();
+  const start = page.after === null ? 0 : ordered.findIndex((stored) => stored.item.id === page.after) + 1;
+  const rest = ordered.slice(start);
+  return { items: rest.slice(0, page.limit), hasMore: rest.length > page.limit };
+}

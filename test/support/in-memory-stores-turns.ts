@@ -1,0 +1,199 @@
+/**
+ * Turns in memory, for tests of what stands on the port. It keeps the port's promises: idempotency, one running turn per
+ * conversation, fencing by attempt, tenants that do not see each other.
+ */
+import { failure } from '../../domain/failures.js';
+import { addUsage } from '../../domain/pricing.js';
+import type { TurnStore } from '../../domain/ports/turn-store.js';
+import type { Scope } from '../../domain/scope.js';
+import type { ToolCallRecord } from '../../domain/tool.js';
+import { isTerminal } from '../../domain/turn.js';
+import { placeFor, toTurn } from './in-memory-stores-accept.js';
+import { BLOCK, conversationOf, inOrder, pageOf, pathTo, rowOf, setConversation } from './in-memory-stores-tables.js';
+import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
+
+export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
+  const open = (scope: Scope, id: string): TurnRow | null => {
+    const row = rowOf(tables, scope, id);
+    return row === null || isTerminal(row.turn.status) ? null : row;
+  };
+  const close = (scope: Scope, row: TurnRow, ending: Parameters<TurnStore['finish']>[2]): void => {
+    row.turn = { ...row.turn, ...ending, completedAtMs: Date.now() };
+    const conversation =
+      row.turn.conversationId === null ? null : conversationOf(tables, scope, row.turn.conversationId);
+    if (conversation !== null)
+      setConversation(tables, scope, { ...conversation, headTurnId: row.turn.id, updatedAtMs: Date.now() });
+  };
+  const call = (row: TurnRow, step: number, callIndex: number): ToolCallRecord => {
+    const found = row.calls.find((candidate) => candidate.step === step && candidate.callIndex === callIndex);
+    if (found === undefined) throw failure('item.not-found', `no call ${step}/${callIndex}`);
+    return found;
+  };
+  const setCall = (row: TurnRow, next: ToolCallRecord): void => {
+    row.calls[row.calls.findIndex((old) => old.step === next.step && old.callIndex === next.callIndex)] = next;
+  };
+  return {
+    async accept(scope, turn) {
+      const same = [...tables.turns.values()].find(
+        (row) =>
+          row.turn.tenantId === scope.tenantId &&
+          turn.idempotencyKey !== null &&
+          row.idempotencyKey === turn.idempotencyKey,
+      );
+      if (same !== undefined) {
+        if (same.requestHash === turn.requestHash) return { kind: 'replayed', turn: same.turn };
+        throw failure(
+          'request.idempotency-mismatch',
+          'this Idempotency-Key came with another body before; use a new key',
+        );
+      }
+      const record = toTurn(scope, turn, placeFor(tables, scope, turn));
+      tables.turns.set(turn.id, {
+        turn: record,
+        items: turn.input.map((item, index) => ({ turnId: turn.id, step: 0, index, direction: 'input', item })),
+        steps: new Map([[1, { attempt: 1, result: null }]]),
+        calls: [],
+        idempotencyKey: turn.idempotencyKey,
+        requestHash: turn.requestHash,
+        nextSequence: BLOCK,
+      });
+      return { kind: 'accepted', turn: record };
+    },
+    get: async (scope, id) => rowOf(tables, scope, id)?.turn ?? null,
+    output: async (scope, id) =>
+      inOrder(rowOf(tables, scope, id)?.items ?? []).filter((stored) => stored.direction === 'output'),
+    async inputItems(scope, id, page) {
+      const path = pathTo(tables, scope, id);
+      const items = path.flatMap((row) =>
+        inOrder(row.items).filter((stored) => row.turn.id !== id || stored.direction === 'input'),
+      );
+      return pageOf(items, page);
+    },
+    async loadContext(scope, id) {
+      const path = pathTo(tables, scope, id);
+      const turn = path.at(-1)?.turn;
+      if (turn === undefined) return null;
+      return { turn, path: path.flatMap((row) => inOrder(row.items)), toolCalls: path.flatMap((row) => row.calls) };
+    },
+    async claimStep(scope, { turnId, step }) {
+      const row = open(scope, turnId);
+      if (row === null) throw failure('turn.cancelled', `${turnId} has already ended`);
+      const held = row.steps.get(step) ?? { attempt: 0, result: null };
+      const next = { ...held, attempt: held.attempt + 1 };
+      row.steps.set(step, next);
+      row.nextSequence += BLOCK;
+      return { attempt: next.attempt, firstSequence: row.nextSequence - BLOCK, committed: next.result };
+    },
+    async commitStep(scope, commit) {
+      const row = open(scope, commit.turnId);
+      const step = row?.steps.get(commit.step);
+      if (row === null || step?.attempt !== commit.attempt || step.result !== null) return false;
+      step.result = commit.result;
+      row.items.push(
+        ...commit.items.map((item, index) => ({
+          turnId: commit.turnId,
+          step: commit.step,
+          index,
+          direction: 'output' as const,
+          item,
+        })),
+      );
+      row.calls.push(
+        ...commit.toolCalls.map((planned) => ({
+          ...planned,
+          attempt: 0,
+          result: null,
+          fullResult: null,
+          resultHash: null,
+          error: null,
+          durationMs: null,
+        })),
+      );
+      row.turn = {
+        ...row.turn,
+        answeredBy: commit.answeredBy,
+        usage: commit.modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage),
+      };
+      if (commit.ending !== null) close(scope, row, commit.ending);
+      return true;
+    },
+    async claimTool(scope, { turnId, step, callIndex }) {
+      const row = open(scope, turnId);
+      if (row === null) throw failure('turn.cancelled', `${turnId} has already ended`);
+      const known = call(row, step, callIndex);
+      const item = row.items.find((stored) => stored.item.id === known.itemId);
+      if (item === undefined) throw failure('item.not-found', `no item ${known.itemId}`);
+      if (known.result !== null) return { call: known, item, decision: 'done' };
+      if (known.effect === 'unkeyed' && known.attempt > 0) return { call: known, item, decision: 'unknown' };
+      const claimed: ToolCallRecord = { ...known, attempt: known.attempt + 1, status: 'running' };
+      setCall(row, claimed);
+      return { call: claimed, item, decision: 'run' };
+    },
+    async commitTool(scope, receipt) {
+      const row = open(scope, receipt.turnId);
+      if (row === null) return false;
+      const known = call(row, receipt.step, receipt.callIndex);
+      if (known.attempt !== receipt.attempt) return false;
+      const { status, result, fullResult, resultHash, error, durationMs } = receipt;
+      setCall(row, { ...known, status, result, fullResult, resultHash, error, durationMs });
+      row.items = row.items.map((stored) =>
+        stored.item.id === known.itemId ? { ...stored, item: receipt.item } : stored,
+      );
+      return true;
+    },
+    async finish(scope, id, ending) {
+      const row = rowOf(tables, scope, id);
+      if (row === null) throw failure('response.not-found', `there is no response ${id}`);
+      if (isTerminal(row.turn.status)) return { turn: row.turn, closedNow: false };
+      close(scope, row, ending);
+      return { turn: row.turn, closedNow: true };
+    },
+    async reserveSequence(scope, id) {
+      const row = rowOf(tables, scope, id);
+      if (row === null) throw failure('response.not-found', `there is no response ${id}`);
+      row.nextSequence += BLOCK;
+      return row.nextSequence - BLOCK;
+    },
+    async recordLastSequence(scope, id, lastSequence) {
+      const row = rowOf(tables, scope, id);
+      if (row !== null) row.turn = { ...row.turn, lastSequence: Math.max(lastSequence, row.turn.lastSequence ?? -1) };
+    },
+    async replaceItem(scope, id, step, index, item) {
+      const row = rowOf(tables, scope, id);
+      if (row === null) throw failure('item.not-found', `there is no item ${index} in step ${step} of ${id}`);
+      row.items = row.items.map((stored) =>
+        stored.step === step && stored.index === index ? { ...stored, item } : stored,
+      );
+    },
+    async fullResult(scope, id, itemId) {
+      const calls = pathTo(tables, scope, id).flatMap((row) => row.calls);
+      const found = calls.find((candidate) => candidate.itemId === itemId);
+      return found?.fullResult ?? found?.result ?? null;
+    },
+    async remove(scope, id) {
+      const row = rowOf(tables, scope, id);
+      if (row === null) return false;
+      tables.turns.delete(id);
+      for (const other of tables.turns.values()) {
+        if (other.turn.parentId === id) other.turn = { ...other.turn, parentId: row.turn.parentId };
+      }
+      for (const { tenantId, value } of tables.conversations.values()) {
+        if (value.headTurnId === id)
+          setConversation(tables, { ...scope, tenantId }, { ...value, headTurnId: row.turn.parentId });
+      }
+      return true;
+    },
+    async listOpen(olderThanMs, limit) {
+      const turns = [...tables.turns.values()].map((row) => row.turn);
+      const old = turns.filter((turn) => !isTerminal(turn.status) && turn.createdAtMs <= Date.now() - olderThanMs);
+      return old.slice(0, limit).map((turn) => ({ ...turn, turnId: turn.id }));
+    },
+    async purgeUnstored(endedBeforeMs, limit) {
+      const rows = [...tables.turns.values()].filter(
+        ({ turn }) => !turn.stored && (turn.completedAtMs ?? Infinity) < endedBeforeMs,
+      );
+      for (const { turn } of rows.slice(0, limit)) tables.turns.delete(turn.id);
+      return Math.min(rows.length, limit);
+    },
+  };
+}
