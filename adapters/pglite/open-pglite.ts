@@ -27,6 +27,8 @@ export interface PgliteOptions {
   readonly logger: Logger;
   /** Longest a query may take before its caller gets `store.unavailable`. */
   readonly queryTimeoutMs?: number;
+  /** Another worker than ours, for tests of its death. */
+  readonly workerFile?: URL;
 }
 
 /** Far above any query of ours; it bounds what a stuck database can hold up. */
@@ -60,7 +62,7 @@ async function openLocked(dataDir: string, lock: FolderLock | null, options: Pgl
   const { logger } = options;
   const isNew = lock !== null && !existsSync(join(dataDir, 'PG_VERSION'));
   if (isNew) logger.info({ dataDir }, 'creating the embedded database; this takes a few seconds, once');
-  const channel = await openWorkerChannel(dataDir);
+  const channel = await openWorkerChannel(dataDir, options.workerFile);
   const pool = new pg.Pool({
     // One connection: PGlite is one session. A query outside the open transaction, awaited inside it, would wait for ever.
     max: 1,

@@ -23,6 +23,7 @@ type WorkerReply =
   | { readonly id: number; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly id: number; readonly error: string };
 
+const WORKER_FILE = new URL('./pglite-worker.mjs', import.meta.url);
 /** A first start writes a whole database; slow disks and busy machines have been seen to take 10 s. */
 const OPEN_TIMEOUT_MS = 120_000;
 /** A shutdown writes a checkpoint; past this the thread is ended, which loses nothing that was committed. */
@@ -32,9 +33,9 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * Start the worker and wait until the database answers.
  * @throws `store.unavailable` when the folder cannot be opened.
  */
-export async function openWorkerChannel(dataDir: string): Promise<WorkerChannel> {
+export async function openWorkerChannel(dataDir: string, workerFile: URL = WORKER_FILE): Promise<WorkerChannel> {
   // Own execArgv: the worker is plain JavaScript, so the loaders of the main thread would only slow it down.
-  const worker = new Worker(new URL('./pglite-worker.mjs', import.meta.url), { workerData: { dataDir }, execArgv: [] });
+  const worker = new Worker(workerFile, { workerData: { dataDir }, execArgv: [] });
   const pending = new Map<number, Pending>();
   const deathListeners: ((reason: Failure) => void)[] = [];
   let dead: Failure | null = null;

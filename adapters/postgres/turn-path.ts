@@ -28,8 +28,10 @@ export async function readTurn(connection: Connection, scope: Scope, turnId: str
 
 /** `chain(id, depth)`: the turn and its ancestors. With `untilCompaction`, none above the newest turn that has one. */
 function chainFrom(scope: Scope, turnId: string, untilCompaction = false): RawBuilder<unknown> {
+  // A scalar subquery, not `exists`: as a join the planner may read all compactions of the tenant for each turn.
   const stop = untilCompaction
-    ? sql`and not exists (select 1 from items s where s.tenant_id = c.tenant_id and s.turn_id = c.id and s.type = 'compaction')`
+    ? sql`and (select 1 from items s
+        where s.tenant_id = c.tenant_id and s.turn_id = c.id and s.type = 'compaction' limit 1) is null`
     : sql``;
   return sql`chain as (
     select t.tenant_id, t.id, t.parent_id, t.depth, 1 as length from turns t
@@ -56,10 +58,13 @@ export async function loadStepContext(
   if (turn === null) return null;
   const { rows } = await sql<PathRow>`
     with recursive ${chainFrom(scope, turnId, true)},
-    newest as (
-      select c.depth, s.step, s.index from chain c
-      join items s on s.tenant_id = c.tenant_id and s.turn_id = c.id and s.type = 'compaction'
-      order by c.depth desc, s.step desc, s.index desc limit 1)
+    newest as materialized (
+      select c.depth, n.step, n.index from chain c
+      cross join lateral (
+        select s.step, s.index from items s
+        where s.tenant_id = c.tenant_id and s.turn_id = c.id and s.type = 'compaction'
+        order by s.step desc, s.index desc limit 1) n
+      order by c.depth desc limit 1)
     select ${sql.raw(ITEM_COLUMNS)}, k.turn_id is not null as is_call, ${sql.raw(CALL_COLUMNS)}
     from chain c
     join items i on i.tenant_id = c.tenant_id and i.turn_id = c.id

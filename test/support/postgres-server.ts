@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 
 export interface TestServer {
-  /** URL of an ordinary role that owns the database `turnstone`: neither superuser nor exempt from row-level security. */
+  /** URL of an ordinary role that owns the database `turnstone`: neither superuser nor exempt from row-level security; it may make databases. */
   readonly url: string;
   stop(): Promise<void>;
 }
@@ -56,7 +56,7 @@ export async function startPostgres(bin: string): Promise<TestServer> {
 
 async function prepare(server: ChildProcess, port: number): Promise<void> {
   const admin = await connectWithin(server, port);
-  await admin.query('create role turnstone_login login createrole nosuperuser nobypassrls');
+  await admin.query('create role turnstone_login login createrole createdb nosuperuser nobypassrls');
   await admin.query('create database turnstone owner turnstone_login');
   await admin.end();
 }

@@ -214,23 +214,30 @@ const KEYS_AND_FILES = [
 
 /**
  * Full-text search runs as the system role, since a policy with a tenant keeps the planner from the search index (the match
- * operator is not leakproof). The function applies the tenant itself, so it fails closed like the tables do.
+ * operator is not leakproof). The function applies the tenant itself, so it fails closed like the tables do; it does so in
+ * a form no index serves, since without statistics (PGlite gathers none) the planner would take one of those instead.
  */
 const SEARCH = [
   `create function turnstone_search(query text, row_limit integer)
     returns table (conversation_id text, turn_id text, step integer, index integer, rank double precision)
     language sql stable security definer as $$
-      select t.conversation_id, i.turn_id, i.step, i.index,
-             ts_rank_cd(i.search, websearch_to_tsquery('simple', query))::double precision
-      from items i join turns t on t.tenant_id = i.tenant_id and t.id = i.turn_id
-      where i.tenant_id = current_setting('turnstone.tenant', true)
-        and i.search @@ websearch_to_tsquery('simple', query)
-        and t.conversation_id is not null
-      order by t.created_at desc
-      limit row_limit
+      with found as materialized (
+        select i.tenant_id, i.turn_id, i.step, i.index, i.search from items i
+        where i.search @@ websearch_to_tsquery('simple', query)
+          and i.tenant_id || '' = current_setting('turnstone.tenant', true)),
+      newest as materialized (
+        select t.conversation_id, f.turn_id, f.step, f.index, f.search
+        from found f join turns t on t.tenant_id = f.tenant_id and t.id = f.turn_id
+        where t.conversation_id is not null
+        order by t.created_at desc
+        limit row_limit)
+      select n.conversation_id, n.turn_id, n.step, n.index,
+        ts_rank_cd(n.search, websearch_to_tsquery('simple', query))::double precision
+      from newest n
     $$`,
   `do $$ begin
     execute format('alter function turnstone_search(text, integer) set search_path = %I, pg_temp', current_schema());
+    alter function turnstone_search(text, integer) set enable_seqscan = off; -- again for want of statistics
     execute format('grant create on schema %I to turnstone_system', current_schema());
     alter function turnstone_search(text, integer) owner to turnstone_system;
     execute format('revoke create on schema %I from turnstone_system', current_schema());

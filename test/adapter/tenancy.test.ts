@@ -1,0 +1,264 @@
+/**
+ * Proven: the database itself keeps tenants apart, on every table, and shows nothing when role or tenant are missing; what
+ * the stores answer for another tenant's ids is what they answer for unknown ones.
+ */
+import { sql } from 'kysely';
+import pg from 'pg';
+import { expect, it } from 'vitest';
+import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
+import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
+import { createDatabase } from '../../adapters/postgres/database.js';
+import type { Connection } from '../../adapters/postgres/database.js';
+import { createFileIndex } from '../../adapters/postgres/file-index.js';
+import { migrate } from '../../adapters/postgres/migrate.js';
+import { createTurnStore } from '../../adapters/postgres/turn-store.js';
+import { newId } from '../../domain/ids.js';
+import type { Scope } from '../../domain/scope.js';
+import { describeOnDatabases, silentLogger } from '../support/database.js';
+import { aScope } from '../support/scope-builders.js';
+import {
+  aCallingStep,
+  aMessage,
+  aNewTurn,
+  anEnding,
+  aReceipt,
+  aStepCommit,
+  aToolItem,
+} from '../support/turn-builders.js';
+
+const TABLES = [
+  'tenants',
+  'conversations',
+  'turns',
+  'turn_steps',
+  'items',
+  'tool_calls',
+  'model_calls',
+  'api_keys',
+  'files',
+];
+
+describeOnDatabases('tenancy', (open) => {
+  /** At least one row of a tenant in every table. */
+  const fill = async (scope: Scope): Promise<{ conversationId: string; turnId: string; itemId: string }> => {
+    const { database } = open();
+    const conversations = createConversationStore(database);
+    const turns = createTurnStore(database);
+    const conversation = await conversations.create(scope, {
+      id: newId('conversation'),
+      title: 'Secret',
+      metadata: {},
+    });
+    const { turn } = await turns.accept(
+      scope,
+      aNewTurn({ conversationId: conversation.id, input: [aMessage('secret')] }),
+    );
+    const item = aToolItem();
+    await turns.commitStep(scope, aCallingStep(turn.id, item));
+    await createApiKeyStore(database).create(scope, {
+      id: newId('apiKey'),
+      principalId: scope.principalId,
+      name: 'key',
+      scopes: ['read'],
+      hint: 'ts_1',
+      expiresAtMs: null,
+      hash: newId('apiKey'),
+    });
+    await createFileIndex(database).insert(scope, {
+      id: newId('file'),
+      filename: 'a.txt',
+      mimeType: 'text/plain',
+      bytes: 1,
+      sha256: 'aa',
+      purpose: 'user_data',
+      createdAtMs: Date.now(),
+    });
+    return { conversationId: conversation.id, turnId: turn.id, itemId: item.id };
+  };
+  const countAll = async (connection: Connection): Promise<Record<string, number>> => {
+    const counts: Record<string, number> = {};
+    for (const table of TABLES) {
+      const { rows } = await sql<{ n: number }>`select count(*)::int as n from ${sql.table(table)}`.execute(connection);
+      counts[table] = rows[0]?.n ?? -1;
+    }
+    return counts;
+  };
+  const all = (n: number): Record<string, number> => Object.fromEntries(TABLES.map((table) => [table, n]));
+  /** Rows seen in a transaction made by hand, with the beginning given. */
+  const rawCount = async (begin: string, table: string): Promise<number> => {
+    const { pool } = open().sqlPool;
+    const client = await pool.connect();
+    try {
+      await client.query(begin);
+      const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from ${table}`);
+      return rows[0]?.n ?? -1;
+    } finally {
+      await client.query('rollback');
+      client.release();
+    }
+  };
+
+  it('every table -> row-level security is on and forced', async () => {
+    const { rows } = await open().sqlPool.pool.query<{ relname: string }>(
+      `select relname from pg_class where relkind = 'r' and relnamespace = current_schema()::regnamespace
+         and relname not like 'kysely%' and not (relrowsecurity and relforcerowsecurity)`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('a tenant -> sees its own row in every table; another sees none of them', async () => {
+    const mine = await open().newScope();
+    const theirs = await open().newScope();
+    await fill(mine);
+    expect(await open().database.read(mine, countAll)).toEqual({ ...all(1), items: 2 });
+    expect(await open().database.read(theirs, countAll)).toEqual({ ...all(0), tenants: 1 });
+  });
+
+  it('the role without a tenant, or with an empty one -> no rows in any table', async () => {
+    await fill(await open().newScope());
+    for (const table of TABLES) {
+      expect(await rawCount('begin; set local role turnstone_app', table)).toBe(0);
+      expect(await rawCount(`begin; set local role turnstone_app; set local turnstone.tenant = ''`, table)).toBe(0);
+    }
+  });
+
+  it('a tenant set in one transaction -> is gone in the next on the same connection', async () => {
+    const scope = await open().newScope();
+    await fill(scope);
+    const { pool } = open().sqlPool;
+    const client = await pool.connect();
+    try {
+      await client.query(`begin; set local role turnstone_app; set local turnstone.tenant = '${scope.tenantId}'`);
+      expect((await client.query('select 1 from turns')).rowCount).toBe(1);
+      await client.query('commit');
+      await client.query('begin; set local role turnstone_app');
+      expect((await client.query('select 1 from turns')).rowCount).toBe(0);
+      await client.query('rollback');
+    } finally {
+      client.release();
+    }
+  });
+
+  it('a write under another tenant -> refused by the database', async () => {
+    const mine = await open().newScope();
+    const theirs = await open().newScope();
+    const writing = open().database.write(mine, (connection) =>
+      connection
+        .insertInto('files')
+        .values({
+          tenant_id: theirs.tenantId,
+          id: newId('file'),
+          filename: 'x',
+          mime_type: 'text/plain',
+          bytes: 1,
+          sha256: 'bb',
+          purpose: 'user_data',
+          created_at: new Date(),
+        })
+        .execute(),
+    );
+    await expect(writing).rejects.toMatchObject({ code: 'server.internal' });
+    await expect(writing).rejects.toThrow('42501');
+  });
+
+  it('a tenant id with a quote or a backslash -> refused before any SQL', async () => {
+    for (const tenantId of ["x'; reset role; --", 'x\\', '', 'UPPER', 'a b', "x' or '1'='1"]) {
+      const scope = aScope({ tenantId });
+      await expect(open().database.read(scope, countAll)).rejects.toMatchObject({ code: 'request.invalid' });
+      await expect(createApiKeyStore(open().database).ensureTenant(tenantId, 'x')).rejects.toMatchObject({
+        code: 'request.invalid',
+      });
+    }
+  });
+
+  it('the system role -> cannot read contents it has no business with', async () => {
+    for (const table of ['conversations', 'turn_steps', 'tool_calls', 'model_calls', 'files']) {
+      await expect(rawCount('begin; set local role turnstone_system', table)).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
+  it('search as a tenant -> the function applies the tenant, not the caller', async () => {
+    const mine = await open().newScope();
+    await fill(mine);
+    const found = async (begin: string): Promise<number> => rawCount(begin, `turnstone_search('secret', 100)`);
+    expect(await found(`begin; set local role turnstone_app; set local turnstone.tenant = '${mine.tenantId}'`)).toBe(1);
+    expect(await found('begin; set local role turnstone_app')).toBe(0);
+    expect(await found(`begin; set local role turnstone_app; set local turnstone.tenant = 'nobody'`)).toBe(0);
+  });
+
+  it("another tenant's ids -> answered as unknown ids by every method", async () => {
+    const { database } = open();
+    const mine = await open().newScope();
+    const theirs = await open().newScope();
+    const { conversationId, turnId, itemId } = await fill(mine);
+    const turns = createTurnStore(database);
+    const conversations = createConversationStore(database);
+    const page = { after: null, limit: 5, order: 'asc' } as const;
+    const key = { turnId, step: 1, callIndex: 0 };
+    expect(await turns.get(theirs, turnId)).toBeNull();
+    expect(await turns.output(theirs, turnId)).toEqual([]);
+    expect(await turns.loadContext(theirs, turnId)).toBeNull();
+    expect(await turns.commitStep(theirs, aStepCommit({ turnId }))).toBe(false);
+    expect(await turns.commitTool(theirs, aReceipt(turnId))).toBe(false);
+    expect(await turns.fullResult(theirs, turnId, itemId)).toBeNull();
+    expect(await turns.remove(theirs, turnId)).toBe(false);
+    expect(await conversations.get(theirs, conversationId)).toBeNull();
+    expect(await conversations.update(theirs, conversationId, { title: 'mine now' })).toBeNull();
+    expect(await conversations.remove(theirs, conversationId)).toBe(false);
+    expect(await conversations.item(theirs, conversationId, itemId)).toBeNull();
+    expect(await conversations.removeItem(theirs, conversationId, itemId)).toBe(false);
+    expect(await conversations.export(theirs, conversationId)).toBeNull();
+    const refused = {
+      'response.not-found': [
+        () => turns.inputItems(theirs, turnId, page),
+        () => turns.claimStep(theirs, { turnId, step: 1 }),
+        () => turns.finish(theirs, turnId, anEnding()),
+        () => turns.reserveSequence(theirs, turnId),
+        () => turns.accept(theirs, aNewTurn({ parentId: turnId })),
+      ],
+      'item.not-found': [
+        () => turns.claimTool(theirs, key),
+        () => turns.replaceItem(theirs, turnId, 0, 0, aMessage('mine now')),
+      ],
+      'conversation.not-found': [
+        () => turns.accept(theirs, aNewTurn({ conversationId })),
+        () => conversations.items(theirs, conversationId, page),
+        () => conversations.addItems(theirs, conversationId, newId('response'), []),
+      ],
+    };
+    for (const [code, calls] of Object.entries(refused)) {
+      for (const call of calls) await expect(call()).rejects.toMatchObject({ code });
+    }
+    await turns.recordLastSequence(theirs, turnId, 5);
+    expect(await turns.get(mine, turnId)).toMatchObject({ status: 'in_progress', lastSequence: null });
+  });
+
+  it('migrate: two processes meet on a new database -> both end well, and it works', async ({ skip }) => {
+    const { pool, kind } = open().sqlPool;
+    if (kind === 'pglite') skip('PGlite has one process');
+    const name = `meeting_${Date.now()}`;
+    await pool.query(`create database ${name}`);
+    const { host, port, user, password } = new pg.Client(pool.options);
+    const pools = [1, 2].map(() => new pg.Pool({ host, port, user, password: password ?? undefined, database: name }));
+    const databases = pools.map((each) =>
+      createDatabase({ pool: each, kind, version: '', close: () => each.end() }, silentLogger),
+    );
+    try {
+      await Promise.all(databases.map((database) => migrate(database)));
+      const [first] = databases;
+      if (first === undefined) throw new Error('no database was opened');
+      await createApiKeyStore(first).ensureTenant('met', 'Met');
+      expect(await first.read(aScope({ tenantId: 'met' }), countAll)).toEqual({ ...all(0), tenants: 1 });
+    } finally {
+      for (const each of pools) await each.end();
+      await pool.query(`drop database ${name}`);
+    }
+  });
+
+  it('migrate: again, and twice at once -> changes nothing and does not fail', async () => {
+    const scope = await open().newScope();
+    await fill(scope);
+    await Promise.all([migrate(open().database), migrate(open().database)]);
+    expect(await open().database.read(scope, countAll)).toEqual({ ...all(1), items: 2 });
+  });
+});
