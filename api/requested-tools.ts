@@ -7,7 +7,7 @@ import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { ClientFunction, PinnedTool, ToolChoice } from '../domain/turn.js';
 import { checkJsonSchema } from './json-schema-check.js';
 import { closedObject } from './schemas/closed-object.js';
-import { ignored } from './schemas/field-schemas.js';
+import { ignored, jsonValueSchema } from './schemas/field-schemas.js';
 import { parseRequest } from './schemas/parse-request.js';
 import type { RequestedTool, RequestedToolChoice } from './schemas/response-request.js';
 
@@ -31,11 +31,11 @@ const functionToolSchema = closedObject({
   type: z.literal('function'),
   name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, _ and -, at most 64'),
   description: z.string().max(100_000).nullish(),
-  parameters: z.record(z.string(), z.json()).nullish(),
+  parameters: z.record(z.string(), jsonValueSchema).nullish(),
   strict: z.boolean().nullish(),
   allowed_callers: ignored(z.array(z.literal('direct'))),
   defer_loading: ignored(z.boolean()),
-  output_schema: ignored(z.record(z.string(), z.json())),
+  output_schema: ignored(z.record(z.string(), jsonValueSchema)),
 });
 
 const noFilters = z.looseObject({ allowed_domains: z.array(z.string()).max(0).nullish() });

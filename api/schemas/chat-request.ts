@@ -1,7 +1,7 @@
 /** The body of `POST /v1/chat/completions`. Fields this server cannot honour are refused, never dropped in silence. */
 import { z } from 'zod';
 import { closedObject } from './closed-object.js';
-import { ignored, metadataSchema, notAvailable } from './field-schemas.js';
+import { ignored, jsonValueSchema, metadataSchema, notAvailable } from './field-schemas.js';
 
 const MAX_TEXT = 4_000_000;
 const text = z.string().max(MAX_TEXT);
@@ -54,7 +54,7 @@ const chatToolSchema = z.object({
   function: closedObject({
     name: z.string().min(1).max(64),
     description: z.string().max(100_000).nullish(),
-    parameters: z.record(z.string(), z.json()).nullish(),
+    parameters: z.record(z.string(), jsonValueSchema).nullish(),
     strict: z.boolean().nullish(),
   }),
 });
@@ -85,7 +85,7 @@ export const chatCompletionSchema = closedObject({
         type: z.literal('json_schema'),
         json_schema: closedObject({
           name: z.string().min(1).max(64),
-          schema: z.record(z.string(), z.json()),
+          schema: z.record(z.string(), jsonValueSchema),
           strict: z.boolean().nullish(),
           description: z.string().max(4000).nullish(),
         }),
@@ -106,7 +106,9 @@ export const chatCompletionSchema = closedObject({
     .nullish(),
   frequency_penalty: noPenalty.nullish(),
   presence_penalty: noPenalty.nullish(),
-  logit_bias: z.record(z.string(), z.never({ error: 'logit_bias is not available on this server' })).nullish(),
+  logit_bias: z
+    .strictObject({}, { error: 'token biases are not available on this server; leave the field out' })
+    .nullish(),
   logprobs: z.literal(false, { error: 'log probabilities are not available on this server' }).nullish(),
   top_logprobs: z.literal(0, { error: 'log probabilities are not available on this server' }).nullish(),
   modalities: z.array(z.literal('text', { error: 'this server answers with text only' })).nullish(),

@@ -1,7 +1,7 @@
 /** An exported conversation as it comes back: everything is parsed, because anyone may have written it. */
 import { z } from 'zod';
 import { closedObject } from './closed-object.js';
-import { metadataSchema } from './field-schemas.js';
+import { jsonValueSchema, metadataSchema } from './field-schemas.js';
 import { textFormatSchema } from './response-request.js';
 import { storedIdSchema as id, storedItemDataSchema } from './stored-item-schema.js';
 
@@ -40,12 +40,12 @@ const settingsSchema = z.object({
       z.object({
         name: shortText,
         description: text.nullable(),
-        parameters: z.record(z.string(), z.json()).nullable(),
+        parameters: z.record(z.string(), jsonValueSchema).nullable(),
         strict: z.boolean(),
       }),
     )
     .max(256),
-  requestedTools: z.array(z.json()).max(256),
+  requestedTools: z.array(jsonValueSchema).max(256),
   toolChoice: z.union([z.enum(['auto', 'none', 'required']), z.object({ name: shortText })]),
   parallelToolCalls: z.boolean(),
   temperature: z.number().nullable(),

@@ -1,7 +1,11 @@
 /** Fields that several requests share. */
 import { z } from 'zod';
+import type { JsonValue } from '../../domain/json.js';
 
 const METADATA_MAX_PAIRS = 16;
+
+/** Any JSON: bodies have been through the JSON parser and its guard, so there is nothing left to check. */
+export const jsonValueSchema: z.ZodType<JsonValue> = z.any();
 
 export const metadataSchema = z
   .record(z.string().max(64), z.string().max(512))

@@ -3,7 +3,14 @@ import { z } from 'zod';
 import { limitsSchema } from '../../domain/agent.js';
 import { inputItemSchema } from '../../domain/item.js';
 import { closedObject } from './closed-object.js';
-import { flagQuerySchema, ignored, metadataSchema, notAvailable, pageQuerySchema } from './field-schemas.js';
+import {
+  flagQuerySchema,
+  ignored,
+  jsonValueSchema,
+  metadataSchema,
+  notAvailable,
+  pageQuerySchema,
+} from './field-schemas.js';
 
 const MAX_INPUT_CHARS = 4_000_000;
 const MAX_INPUT_ITEMS = 5000;
@@ -27,7 +34,7 @@ export const textFormatSchema = z.discriminatedUnion('type', [
   closedObject({
     type: z.literal('json_schema'),
     name: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, 'letters, digits, _ and -, at most 64'),
-    schema: z.record(z.string(), z.json()),
+    schema: z.record(z.string(), jsonValueSchema),
     strict: z.boolean().nullish(),
     description: z.string().max(4000).nullish(),
   }),

@@ -40,7 +40,7 @@ const outputContent = z.discriminatedUnion('type', [
     type: z.literal('output_text'),
     text,
     annotations: z.array(citation).max(1000).default([]),
-    logprobs: z.array(z.never()).default([]),
+    logprobs: z.array(z.null()).max(0).default([]),
   }),
   z.object({ type: z.literal('refusal'), refusal: text }),
 ]);
