@@ -20,12 +20,17 @@ function toConfigFlags(flags: StartFlags): Flags {
     ['server.host', '--host', flags.host],
     ['data_dir', '--data-dir', flags.dataDir],
   ];
-  return Object.fromEntries(given.filter(([, , value]) => value !== undefined).map(([path, flag, value]) => [path, { flag, value }]));
+  return Object.fromEntries(
+    given.filter(([, , value]) => value !== undefined).map(([path, flag, value]) => [path, { flag, value }]),
+  );
 }
 
 /** @returns the exit code */
 export async function runStart(flags: StartFlags, env: Readonly<Record<string, string | undefined>>): Promise<number> {
-  const screen = createStartScreen({ out: process.stdout, colors: process.stdout.isTTY && env['NO_COLOR'] === undefined });
+  const screen = createStartScreen({
+    out: process.stdout,
+    colors: process.stdout.isTTY && env['NO_COLOR'] === undefined,
+  });
   return main({
     env,
     cwd: process.cwd(),

@@ -29,18 +29,18 @@ export function createStartScreen({ out, colors, now = Date.now }: StartScreenOp
   const phase: StartProgress['phase'] = async (title, work) => {
     const begun = now();
     let detail = '';
-    let shown = false;
+    const state = { shown: false };
     const show = (): void => {
-      shown = true;
+      state.shown = true;
       note(dim(`… ${title}${detail === '' ? '' : `: ${detail}`}`));
     };
     const timer = setTimeout(show, SHOW_AFTER_MS);
     try {
       const result = await work((said) => {
         detail = said;
-        if (shown) show();
+        if (state.shown) show();
       });
-      if (shown) note(`${style(32, '✓')} ${title} ${dim(seconds(begun))}`);
+      if (state.shown) note(`${style(32, '✓')} ${title} ${dim(seconds(begun))}`);
       return result;
     } finally {
       clearTimeout(timer);
@@ -61,7 +61,8 @@ export function createStartScreen({ out, colors, now = Date.now }: StartScreenOp
       }
       if (product.temporalUiUrl !== null) note(`${label('Temporal UI')}${product.temporalUiUrl}`);
       note(`${label('Model')}${modelLine(product)}`);
-      if (product.adminKey !== null) note(`${label('Admin key')}${bold(product.adminKey)}  ${dim('(shown this once: keep it)')}`);
+      if (product.adminKey !== null)
+        note(`${label('Admin key')}${bold(product.adminKey)}  ${dim('(shown this once: keep it)')}`);
       if (product.apiUrl !== null) for (const line of tryLines(product.apiUrl, product.adminKey)) note(line);
       note('');
       note(dim('Ctrl-C stops the server.'));
@@ -79,6 +80,9 @@ function tryLines(apiUrl: string, adminKey: string | null): string[] {
   const body = JSON.stringify({ model: 'general', input: 'Say hello.', stream: true });
   const key = adminKey ?? '$TURNSTONE_API_KEY';
   const curl = `  curl -N ${apiUrl}/v1/responses -H "Authorization: Bearer ${key}" -H "Content-Type: application/json" -d '${body}'`;
-  const how = adminKey === null ? ['  (TURNSTONE_API_KEY: the key of the first start; npm start -- --new-admin-key makes another)'] : [];
+  const how =
+    adminKey === null
+      ? ['  (TURNSTONE_API_KEY: the key of the first start; npm start -- --new-admin-key makes another)']
+      : [];
   return ['', 'Try it:', curl, ...how];
 }

@@ -19,7 +19,11 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const KEPT_BUNDLES = 5;
 
 /** @returns the path of the bundle, built now when the sources changed since the last start. */
-export async function bundleWorkflows({ cacheDir, logger, entry = join(ROOT, 'workflows', 'index.ts') }: BundleOptions): Promise<string> {
+export async function bundleWorkflows({
+  cacheDir,
+  logger,
+  entry = join(ROOT, 'workflows', 'index.ts'),
+}: BundleOptions): Promise<string> {
   const hash = await hashSources([dirname(entry), join(ROOT, 'domain')], entry);
   const path = join(cacheDir, `workflow-bundle-${hash}.js`);
   if (await exists(path)) return path;
@@ -31,7 +35,10 @@ export async function bundleWorkflows({ cacheDir, logger, entry = join(ROOT, 'wo
   await writeFile(draft, code);
   await rename(draft, path);
   await removeOld(cacheDir, path);
-  logger.info({ path, bytes: code.length, durationMs: Math.round(performance.now() - startedAt) }, 'workflow bundle built');
+  logger.info(
+    { path, bytes: code.length, durationMs: Math.round(performance.now() - startedAt) },
+    'workflow bundle built',
+  );
   return path;
 }
 

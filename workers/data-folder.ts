@@ -1,4 +1,5 @@
 /** Where things are in the data folder. */
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Names the process that has the folder open. */
@@ -9,4 +10,23 @@ export function dataFolderLockPath(dataDir: string): string {
 /** Where PGlite keeps its files; its own lock lies beside it. */
 export function embeddedDatabaseDir(dataDir: string): string {
   return join(dataDir, 'database');
+}
+
+function serverRecordPath(dataDir: string): string {
+  return join(dataDir, 'server.json');
+}
+
+/** Where the API of this folder listens: a command line option or port 0 may have chosen it. */
+export async function writeServerRecord(dataDir: string, apiUrl: string | null): Promise<void> {
+  await writeFile(serverRecordPath(dataDir), JSON.stringify({ pid: process.pid, apiUrl }));
+}
+
+/** @returns null when the process with this pid has left no address. */
+export async function readServerUrl(dataDir: string, pid: number): Promise<string | null> {
+  try {
+    const record = JSON.parse(await readFile(serverRecordPath(dataDir), 'utf8')) as { pid?: unknown; apiUrl?: unknown };
+    return record.pid === pid && typeof record.apiUrl === 'string' ? record.apiUrl : null;
+  } catch {
+    return null; // None, or one that is being written: the configured address is looked at instead.
+  }
 }

@@ -17,9 +17,14 @@ export function createDeferredPython(create: () => PythonRunner): DeferredPython
     begin: () => {
       if (!closed) started();
     },
-    status: () => runner?.status() ?? { state: 'preparing', backend: 'bubblewrap', detail: 'begins after the server is ready' },
+    status: () =>
+      runner?.status() ?? { state: 'preparing', backend: 'bubblewrap', detail: 'begins after the server is ready' },
     run: async (job) => {
-      if (closed) throw failure('tool.unavailable', 'Python is not available: the server is stopping. Try again after its restart.');
+      if (closed)
+        throw failure(
+          'tool.unavailable',
+          'Python is not available: the server is stopping. Try again after its restart.',
+        );
       return started().run(job);
     },
     close: async () => {

@@ -45,7 +45,11 @@ export async function ensureAdminKey({ apiKeys, configured, makeNew }: AdminKeyO
   return key;
 }
 
-async function keepConfigured(apiKeys: ApiKeyStore, key: string, store: (key: string, name: string) => Promise<unknown>): Promise<void> {
+async function keepConfigured(
+  apiKeys: ApiKeyStore,
+  key: string,
+  store: (key: string, name: string) => Promise<unknown>,
+): Promise<void> {
   const known = await apiKeys.findByHash(sha256(key));
   if (known === null) {
     await store(key, 'TURNSTONE_ADMIN_KEY');
@@ -53,5 +57,8 @@ async function keepConfigured(apiKeys: ApiKeyStore, key: string, store: (key: st
   }
   const expired = known.expiresAtMs !== null && known.expiresAtMs <= Date.now();
   if (known.revokedAtMs === null && !expired) return;
-  throw failure('config.invalid', `TURNSTONE_ADMIN_KEY holds a key that ${expired ? 'has expired' : 'was revoked'} (${known.hint}…): set another one.`);
+  throw failure(
+    'config.invalid',
+    `TURNSTONE_ADMIN_KEY holds a key that ${expired ? 'has expired' : 'was revoked'} (${known.hint}…): set another one.`,
+  );
 }

@@ -40,7 +40,13 @@ async function check(deps: HealthDeps): Promise<HealthReport> {
       : deps.worker.isRunning()
         ? { state: 'ok', latencyMs: null }
         : { state: 'down', latencyMs: null, detail: 'the turn worker does not poll; restart the server' };
-  const components = { database, temporal, ...(worker === null ? {} : { worker }), models: modelHealth(deps.models), python: pythonHealth(deps.python) };
+  const components = {
+    database,
+    temporal,
+    ...(worker === null ? {} : { worker }),
+    models: modelHealth(deps.models),
+    python: pythonHealth(deps.python),
+  };
   const needed = [database, temporal, ...(worker === null ? [] : [worker])];
   const isDown = needed.some((component) => component.state === 'down');
   const isDegraded = Object.values(components).some((component) => component.state !== 'ok');
@@ -53,7 +59,8 @@ async function timed(probe: () => Promise<string>): Promise<ComponentHealth> {
   const late = sleep(CHECK_TIMEOUT_MS, null, { signal: over.signal }).catch(() => null); // Aborted: the probe was faster.
   try {
     const detail = await Promise.race([probe(), late]);
-    if (detail === null) return { state: 'down', latencyMs: null, detail: `no answer within ${CHECK_TIMEOUT_MS / 1000} s` };
+    if (detail === null)
+      return { state: 'down', latencyMs: null, detail: `no answer within ${CHECK_TIMEOUT_MS / 1000} s` };
     return { state: 'ok', latencyMs: Math.round((performance.now() - startedAt) * 10) / 10, detail };
   } catch (error) {
     return { state: 'down', latencyMs: null, detail: toError(error).message };
@@ -65,7 +72,8 @@ async function timed(probe: () => Promise<string>): Promise<ComponentHealth> {
 function modelHealth(models: ModelRegistry): ComponentHealth {
   const providers = models.health();
   const resting = providers.filter((provider) => provider.circuit === 'open').map((provider) => provider.provider);
-  if (resting.length > 0) return { state: 'degraded', latencyMs: null, detail: `resting after failures: ${resting.join(', ')}` };
+  if (resting.length > 0)
+    return { state: 'degraded', latencyMs: null, detail: `resting after failures: ${resting.join(', ')}` };
   const names = providers.map((provider) => provider.provider);
   return { state: 'ok', latencyMs: null, detail: names.length === 0 ? 'scripted demo only' : names.join(', ') };
 }

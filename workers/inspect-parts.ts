@@ -11,7 +11,7 @@ import { processStartTime } from '../adapters/temporal/process-identity.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
 import { toError } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
-import { dataFolderLockPath, embeddedDatabaseDir } from './data-folder.js';
+import { dataFolderLockPath, embeddedDatabaseDir, readServerUrl } from './data-folder.js';
 import { findProviders } from './open-models.js';
 
 export interface Finding {
@@ -67,7 +67,14 @@ async function temporal(config: Config, logger: Logger): ReturnType<Check> {
   const { address, namespace, connection } = config.temporal;
   if (address === null) return embeddedTemporal(config);
   installTemporalRuntime(logger);
-  const connected = await connectTemporal({ address, namespace, connection, embedded: false, logger, timeoutMs: CONNECT_TIMEOUT_MS });
+  const connected = await connectTemporal({
+    address,
+    namespace,
+    connection,
+    embedded: false,
+    logger,
+    timeoutMs: CONNECT_TIMEOUT_MS,
+  });
   try {
     const { serverVersion } = await connected.connection.workflowService.getSystemInfo({});
     return { state: 'ok', detail: `server ${serverVersion} at ${address}, namespace ${namespace}` };
@@ -80,9 +87,15 @@ async function embeddedTemporal(config: Config): ReturnType<Check> {
   try {
     const located = await locateTemporal({ cacheDir: config.cacheDir, env: config.environment, fetch: false });
     const pid = await holder(join(config.dataDir, 'temporal.json'));
-    return { state: 'ok', detail: `CLI ${located.version}, ${located.foundBy}${pid === null ? '' : `; server runs as process ${pid}`}` };
+    return {
+      state: 'ok',
+      detail: `CLI ${located.version}, ${located.foundBy}${pid === null ? '' : `; server runs as process ${pid}`}`,
+    };
   } catch {
-    return { state: 'warn', detail: 'not on this machine yet: the next start fetches it (needs pip, go or access to temporal.download)' };
+    return {
+      state: 'warn',
+      detail: 'not on this machine yet: the next start fetches it (needs pip, go or access to temporal.download)',
+    };
   }
 }
 
@@ -100,30 +113,51 @@ async function database(config: Config, logger: Logger): ReturnType<Check> {
   const version = await readFile(join(folder, 'PG_VERSION'), 'utf8').catch(() => null); // None yet: a first start makes it.
   const pid = await holder(`${folder}.lock`);
   const held = pid === null ? 'not open' : `open in process ${pid}`;
-  return { state: 'ok', detail: version === null ? `embedded PGlite, made on the first start in ${folder}` : `embedded PGlite ${version.trim()} in ${folder}, ${held}` };
+  return {
+    state: 'ok',
+    detail:
+      version === null
+        ? `embedded PGlite, made on the first start in ${folder}`
+        : `embedded PGlite ${version.trim()} in ${folder}, ${held}`,
+  };
 }
 
 async function python(config: Config): ReturnType<Check> {
   if (!config.python.enabled) return { state: 'ok', detail: 'switched off' };
-  if (process.platform !== 'linux') return { state: 'warn', detail: `the python tool needs Linux, this is ${process.platform}` };
+  if (process.platform !== 'linux')
+    return { state: 'warn', detail: `the python tool needs Linux, this is ${process.platform}` };
   const [bubblewrap, interpreter] = await Promise.all([findBubblewrap(), findInterpreter(undefined)]);
-  if (bubblewrap === null) return { state: 'warn', detail: 'bubblewrap is missing: the python tool will be unavailable; install the package bubblewrap' };
+  if (bubblewrap === null)
+    return {
+      state: 'warn',
+      detail: 'bubblewrap is missing: the python tool will be unavailable; install the package bubblewrap',
+    };
   if (typeof interpreter === 'string') return { state: 'warn', detail: interpreter };
   return { state: 'ok', detail: `Python ${interpreter.fullVersion}, jail ${bubblewrap}` };
 }
 
 async function models(config: Config, logger: Logger): ReturnType<Check> {
   const providers = await findProviders(config, logger);
-  if (providers.length === 0) return { state: 'warn', detail: "no provider: only the scripted demo answers; set OPENAI_API_KEY or another provider's key" };
+  if (providers.length === 0)
+    return {
+      state: 'warn',
+      detail: "no provider: only the scripted demo answers; set OPENAI_API_KEY or another provider's key",
+    };
   return { state: 'ok', detail: providers.map((provider) => provider.name).join(', ') };
 }
 
+function configuredUrl({ server: { host, port } }: Config): string {
+  return `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`;
+}
+
 async function api(config: Config): ReturnType<Check> {
-  const { host, port } = config.server;
-  const url = `http://${host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host}:${port}`;
+  const pid = await holder(dataFolderLockPath(config.dataDir));
+  const url = (pid === null ? null : await readServerUrl(config.dataDir, pid)) ?? configuredUrl(config);
   try {
     const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(API_TIMEOUT_MS) });
-    return response.ok ? { state: 'ok', detail: `answers at ${url}, ready` } : { state: 'warn', detail: `answers at ${url}, not ready (${response.status})` };
+    return response.ok
+      ? { state: 'ok', detail: `answers at ${url}, ready` }
+      : { state: 'warn', detail: `answers at ${url}, not ready (${response.status})` };
   } catch {
     return { state: 'ok', detail: `not running at ${url}` };
   }

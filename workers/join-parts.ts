@@ -94,7 +94,12 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   };
 }
 
-async function openWorker(parts: Parts, deps: ActivityDeps, headStart: HeadStart | null, closers: Closers): Promise<TurnWorker> {
+async function openWorker(
+  parts: Parts,
+  deps: ActivityDeps,
+  headStart: HeadStart | null,
+  closers: Closers,
+): Promise<TurnWorker> {
   const { config } = parts;
   const shutdownGraceMs = config.server.shutdown_grace_ms;
   const worker = await createTurnWorker({
@@ -146,7 +151,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     version: parts.version,
     bodyLimitBytes: config.server.body_limit_bytes,
     defaultLimits: config.limits,
-    ...(headStart === null ? {} : { headStart: (scope, turnId) => headStart.begin(scope, turnId) }),
+    ...(headStart === null ? {} : { headStart: (scope, turn) => headStart.begin(scope, turn) }),
     isDraining,
   });
   const server = await serveApi({ app, host: config.server.host, port: config.server.port, logger });

@@ -11,7 +11,6 @@ import type { Logger } from '../domain/ports/logger.js';
 import { productVersion } from './product-version.js';
 import { createStopSignals } from './stop-signals.js';
 import type { Product } from './start-product.js';
-import { startProduct } from './start-product.js';
 import type { StartProgress } from './start-progress.js';
 
 export interface MainOptions {
@@ -37,6 +36,8 @@ export async function main(options: MainOptions): Promise<number> {
   exitOnUncaught(logger);
   logger.debug({ config: describeConfig(config) }, 'configuration');
   const signals = createStopSignals(logger);
+  // After the configuration: a problem there is told at once, not after a second of loading a server's modules.
+  const { startProduct } = await import('./start-product.js');
   const version = productVersion();
   const product = await Promise.race([
     startProduct({ config, logger, progress: options.progress, makeAdminKey: options.makeAdminKey, version }),

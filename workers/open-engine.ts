@@ -15,7 +15,12 @@ export interface Engine extends TemporalConnection {
 }
 
 /** @throws `server.cannot-start` */
-export async function openEngine(config: Config, logger: Logger, closers: Closers, say: (detail: string) => void): Promise<Engine> {
+export async function openEngine(
+  config: Config,
+  logger: Logger,
+  closers: Closers,
+  say: (detail: string) => void,
+): Promise<Engine> {
   const { temporal } = config;
   if (temporal.address !== null) {
     const { address, namespace, connection } = temporal;
@@ -35,7 +40,12 @@ export async function openEngine(config: Config, logger: Logger, closers: Closer
     env: config.environment,
   });
   closers.add('temporal server', () => server.stop());
-  const connected = await connectTemporal({ address: server.address, namespace: temporal.namespace, embedded: true, logger });
+  const connected = await connectTemporal({
+    address: server.address,
+    namespace: temporal.namespace,
+    embedded: true,
+    logger,
+  });
   closers.add('temporal connection', connected.close);
   return { ...connected, uiUrl: server.uiUrl, origin: `Temporal CLI ${located.version}, ${located.foundBy}` };
 }

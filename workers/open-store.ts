@@ -1,5 +1,6 @@
 /** The database and the files: PostgreSQL when DATABASE_URL is set, else PGlite in the data folder; migrated and ready. */
 import { join } from 'node:path';
+import { withoutPassword } from '../adapters/config/describe-config.js';
 import type { Config } from '../adapters/config/load-config.js';
 import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
 import { openPglite } from '../adapters/pglite/open-pglite.js';
@@ -10,6 +11,8 @@ import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import { openPostgres } from '../adapters/postgres/open-postgres.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
+import { failure, toFailure } from '../domain/failures.js';
+import type { Failure } from '../domain/failures.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
@@ -30,12 +33,21 @@ export interface Store {
 }
 
 /** @throws `store.unavailable` */
-export async function openStore(config: Config, logger: Logger, closers: Closers, say: (detail: string) => void): Promise<Store> {
+export async function openStore(
+  config: Config,
+  logger: Logger,
+  closers: Closers,
+  say: (detail: string) => void,
+): Promise<Store> {
   const url = config.database.url;
-  const pool = await (url === undefined ? openPglite({ dataDir: embeddedDatabaseDir(config.dataDir), logger }) : openPostgres({ url, logger }));
+  const pool = await (url === undefined
+    ? openPglite({ dataDir: embeddedDatabaseDir(config.dataDir), logger })
+    : openPostgres({ url, logger }).catch((error: unknown) => {
+        throw unreachable(url, error);
+      }));
   closers.add('database', () => pool.close());
   const database = createDatabase(pool, logger);
-  say('migrating the database');
+  say('bringing the schema up to date');
   await migrate(database);
   return {
     turns: createTurnStore(database),
@@ -47,4 +59,10 @@ export async function openStore(config: Config, logger: Logger, closers: Closers
       await pool.pool.query('select 1');
     },
   };
+}
+
+/** Which database it was, and which setting names it. */
+function unreachable(url: string, thrown: unknown): Failure {
+  const { code, message } = toFailure(thrown, 'store.unavailable');
+  return failure(code, `DATABASE_URL (${withoutPassword(url)}): ${message}`, { cause: thrown });
 }

@@ -35,7 +35,9 @@ export async function serveApi(options: ServeApiOptions): Promise<ApiServer> {
 
 function listen(server: Server, { host, port }: ServeApiOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(failure('server.cannot-start', listenMessage(error, host, port), { cause: error })));
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(failure('server.cannot-start', listenMessage(error, host, port), { cause: error })),
+    );
     server.listen({ host, port }, () => {
       server.removeAllListeners('error');
       resolve();
@@ -45,9 +47,12 @@ function listen(server: Server, { host, port }: ServeApiOptions): Promise<void> 
 
 function listenMessage(error: NodeJS.ErrnoException, host: string, port: number): string {
   const address = `${host}:${port}`;
-  if (error.code === 'EADDRINUSE') return `Port ${port} on ${host} is in use: stop the program that holds it, or choose another with PORT or --port (0 takes any free one).`;
-  if (error.code === 'EACCES') return `This user may not listen on ${address}: choose a port above 1023 with PORT or --port.`;
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return `${host} is no address of this machine: set HOST or --host to 127.0.0.1, or to 0.0.0.0 for all.`;
+  if (error.code === 'EADDRINUSE')
+    return `Port ${port} on ${host} is in use: stop the program that holds it, or choose another with PORT or --port (0 takes any free one).`;
+  if (error.code === 'EACCES')
+    return `This user may not listen on ${address}: choose a port above 1023 with PORT or --port.`;
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return `${host} is no address of this machine: set HOST or --host to 127.0.0.1, or to 0.0.0.0 for all.`;
   return `Cannot listen on ${address} (${error.message}): check HOST and PORT.`;
 }
 

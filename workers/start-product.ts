@@ -9,7 +9,7 @@ import type { Logger } from '../domain/ports/logger.js';
 import { bundleWorkflows } from './bundle-workflows.js';
 import type { Closers } from './closers.js';
 import { createClosers } from './closers.js';
-import { dataFolderLockPath } from './data-folder.js';
+import { dataFolderLockPath, writeServerRecord } from './data-folder.js';
 import { ensureAdminKey } from './ensure-admin-key.js';
 import { joinParts } from './join-parts.js';
 import { openEngine } from './open-engine.js';
@@ -55,7 +55,8 @@ export async function startProduct(options: StartProductOptions): Promise<Produc
 }
 
 async function open(options: StartProductOptions, closers: Closers): Promise<Product> {
-  const { config, logger, progress } = options;
+  const { config, logger } = options;
+  const { progress, phases } = measured(options.progress);
   const agents = await loadAgents(config.agentsDir ?? SHIPPED_AGENTS);
   await holdDataFolder(config, closers);
   installTemporalRuntime(logger);
@@ -70,8 +71,11 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
     configured: config.admin_key,
     makeNew: options.makeAdminKey,
   });
-  const joined = await joinParts({ ...options, agents, bundlePath, store, engine, models }, closers);
-  logger.debug({ database: store.description, temporal: engine.origin }, 'parts in use');
+  const joined = await progress.phase('Server', () =>
+    joinParts({ ...options, agents, bundlePath, store, engine, models }, closers),
+  );
+  await writeServerRecord(config.dataDir, joined.apiUrl);
+  logger.info({ database: store.description, temporal: engine.origin, phases }, 'parts in use');
   return {
     apiUrl: joined.apiUrl,
     temporalUiUrl: engine.uiUrl,
@@ -85,6 +89,23 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   };
 }
 
+/** Passes phases on and keeps how long each took, in milliseconds. */
+function measured(progress: StartProgress): {
+  readonly progress: StartProgress;
+  readonly phases: Record<string, number>;
+} {
+  const phases: Record<string, number> = {};
+  const phase: StartProgress['phase'] = async (title, work) => {
+    const startedAt = performance.now();
+    try {
+      return await progress.phase(title, work);
+    } finally {
+      phases[title] = Math.round(performance.now() - startedAt);
+    }
+  };
+  return { progress: { ...progress, phase }, phases };
+}
+
 /** What is embedded belongs to one process: the database, and the Temporal server with its file. */
 async function holdDataFolder(config: Config, closers: Closers): Promise<void> {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
@@ -94,7 +115,9 @@ async function holdDataFolder(config: Config, closers: Closers): Promise<void> {
 }
 
 /** `Promise.all` that waits for the others before it fails, so that what they opened can be closed. */
-async function allOpened<T extends readonly unknown[]>(opening: { readonly [K in keyof T]: Promise<T[K]> }): Promise<T> {
+async function allOpened<T extends readonly unknown[]>(opening: {
+  readonly [K in keyof T]: Promise<T[K]>;
+}): Promise<T> {
   const settled = await Promise.allSettled(opening);
   for (const outcome of settled) if (outcome.status === 'rejected') throw outcome.reason;
   return settled.map((outcome) => (outcome.status === 'fulfilled' ? outcome.value : null)) as unknown as T;

@@ -38,7 +38,11 @@ const CACHED_PER_GB = 300;
 const RESERVED_MB = 300;
 
 /** Cached workflows by the memory this process may really use: the heap's limit, the container's, the machine's. */
-export function cachedWorkflows(memory: { readonly heapLimitBytes: number; readonly constrainedBytes: number; readonly totalBytes: number }): number {
+export function cachedWorkflows(memory: {
+  readonly heapLimitBytes: number;
+  readonly constrainedBytes: number;
+  readonly totalBytes: number;
+}): number {
   const container = memory.constrainedBytes > 0 ? memory.constrainedBytes : memory.totalBytes;
   const availableMb = Math.min(memory.heapLimitBytes, container, memory.totalBytes) / MIB - RESERVED_MB;
   return Math.min(2000, Math.max(20, Math.floor((availableMb / 1024) * CACHED_PER_GB)));

@@ -19,21 +19,34 @@ type Loaded = { readonly agent: Agent } | { readonly problems: readonly string[]
  */
 export async function loadAgents(dir: string): Promise<Agent[]> {
   const files = await agentFiles(dir);
-  const loaded = await Promise.all(files.map(async (file) => parseAgent(await readFile(join(dir, file), 'utf8'), file)));
+  const loaded = await Promise.all(
+    files.map(async (file) => parseAgent(await readFile(join(dir, file), 'utf8'), file)),
+  );
   const problems = loaded.flatMap((result) => ('problems' in result ? result.problems : []));
   if (files.length === 0) problems.push('there is no *.yaml file: add one agent, or unset TURNSTONE_AGENTS_DIR.');
   if (problems.length > 0) {
-    throw failure('config.invalid', `The agents in ${dir} cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    throw failure(
+      'config.invalid',
+      `The agents in ${dir} cannot be used:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
   }
   return loaded.flatMap((result) => ('agent' in result ? [result.agent] : []));
 }
 
 async function agentFiles(dir: string): Promise<string[]> {
   const names = await readdir(dir).catch((error: unknown) => {
-    throw failure('config.invalid', `The agents folder ${dir} cannot be read (${toError(error).message}): correct agents_dir or TURNSTONE_AGENTS_DIR.`, { cause: error });
+    throw failure(
+      'config.invalid',
+      `The agents folder ${dir} cannot be read (${toError(error).message}): correct agents_dir or TURNSTONE_AGENTS_DIR.`,
+      { cause: error },
+    );
   });
   const files = names.filter((name) => ['.yaml', '.yml'].includes(extname(name)) && !name.startsWith('.')).sort();
-  if (files.length > MAX_FILES) throw failure('config.invalid', `${dir} holds ${files.length} YAML files, at most ${MAX_FILES} agents are allowed: is it the right folder?`);
+  if (files.length > MAX_FILES)
+    throw failure(
+      'config.invalid',
+      `${dir} holds ${files.length} YAML files, at most ${MAX_FILES} agents are allowed: is it the right folder?`,
+    );
   return files;
 }
 
@@ -41,7 +54,11 @@ function parseAgent(text: string, file: string): Loaded {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
-    return { problems: document.errors.map((error) => `${file}:${lines.linePos(error.pos[0]).line}: not valid YAML: ${error.message}`) };
+    return {
+      problems: document.errors.map(
+        (error) => `${file}:${lines.linePos(error.pos[0]).line}: not valid YAML: ${error.message}`,
+      ),
+    };
   }
   const parsed = agentSchema.safeParse(document.toJS({ maxAliasCount: 20 }));
   if (!parsed.success) {
@@ -54,7 +71,11 @@ function parseAgent(text: string, file: string): Loaded {
     };
   }
   if (parsed.data.name !== basename(file, extname(file))) {
-    return { problems: [`${file}: name is ${parsed.data.name}: the file must be called ${parsed.data.name}.yaml, so that each name is there once.`] };
+    return {
+      problems: [
+        `${file}: name is ${parsed.data.name}: the file must be called ${parsed.data.name}.yaml, so that each name is there once.`,
+      ],
+    };
   }
   return { agent: { ...parsed.data, version: versionOf(parsed.data) } };
 }

@@ -19,7 +19,11 @@ const serverSchema = z.strictObject({
   port: port.default(8080),
   host: z.string().min(1).max(255).default('127.0.0.1'),
   /** Images and files arrive inside the request as data URLs, hence megabytes. */
-  body_limit_bytes: z.int().min(1024).max(256 * MIB).default(8 * MIB),
+  body_limit_bytes: z
+    .int()
+    .min(1024)
+    .max(256 * MIB)
+    .default(8 * MIB),
   /** What running steps may still take when the server stops; what is left over is retried by the next start. */
   shutdown_grace_ms: z.int().min(0).max(600_000).default(10_000),
 });
@@ -54,11 +58,17 @@ export const configSchema = z.strictObject({
   agents_dir: z.string().min(1).optional(),
   admin_key: z.string().min(20, 'at least 20 characters: whoever has it owns the server').max(200).optional(),
   log: z
-    .strictObject({ level: z.enum(LOG_LEVELS).default('info'), format: z.enum(['json', 'pretty', 'auto']).default('auto') })
+    .strictObject({
+      level: z.enum(LOG_LEVELS).default('info'),
+      format: z.enum(['json', 'pretty', 'auto']).default('auto'),
+    })
     .prefault({}),
   database: z
     .strictObject({
-      url: z.string().regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database').optional(),
+      url: z
+        .string()
+        .regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database')
+        .optional(),
     })
     .prefault({}),
   temporal: temporalSchema.prefault({}),

@@ -50,7 +50,7 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
       value: `${chain.name}: ${chain.models.join(' -> ')}`,
       source: config.sources.get('fallbacks') ?? 'file',
     })),
-    ...Object.entries(config.limits).map(([key, value]) => limitLine(config, key, value)),
+    ...Object.entries<number>({ ...config.limits }).map(([key, value]) => limitLine(config, key, value)),
   ];
 }
 

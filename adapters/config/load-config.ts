@@ -18,7 +18,10 @@ import type { TemporalProfile } from './read-temporal-profile.js';
 import { readTemporalProfile } from './read-temporal-profile.js';
 import { knownKeysAt } from './schema-keys.js';
 
-export interface Config extends Omit<ConfigDocument, 'roles' | 'limits' | 'temporal' | 'data_dir' | 'cache_dir' | 'agents_dir'> {
+export interface Config extends Omit<
+  ConfigDocument,
+  'roles' | 'limits' | 'temporal' | 'data_dir' | 'cache_dir' | 'agents_dir'
+> {
   readonly dataDir: string;
   readonly cacheDir: string;
   /** Null: the agents that come with the product. */
@@ -83,11 +86,21 @@ interface Override {
 }
 
 function toOverride(override: EnvironmentOverride): Override {
-  return { path: override.setting.path, value: override.value, name: override.variable, secret: override.setting.secret };
+  return {
+    path: override.setting.path,
+    value: override.value,
+    name: override.variable,
+    secret: override.setting.secret,
+  };
 }
 
 function flagOverrides(flags: NonNullable<LoadConfigOptions['flags']>): Override[] {
-  return Object.entries(flags).map(([path, { flag, value }]) => ({ path: path.split('.'), value, name: flag, secret: false }));
+  return Object.entries(flags).map(([path, { flag, value }]) => ({
+    path: path.split('.'),
+    value,
+    name: flag,
+    secret: false,
+  }));
 }
 
 function overlay(data: unknown, overrides: readonly Override[]): unknown {
@@ -134,7 +147,9 @@ function shownValue(data: unknown, path: readonly PropertyKey[]): string {
   if (path.some((key) => SECRET_KEY.test(String(key)))) return '';
   let value = data;
   for (const key of path) value = value !== null && typeof value === 'object' ? Reflect.get(value, key) : undefined;
-  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean' ? ` = ${JSON.stringify(value)}` : '';
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
+    ? ` = ${JSON.stringify(value)}`
+    : '';
 }
 
 function crossChecks(document: ConfigDocument, temporal: TemporalProfile): string[] {
@@ -154,7 +169,9 @@ function crossChecks(document: ConfigDocument, temporal: TemporalProfile): strin
   const { port, ui_port: uiPort } = document.temporal;
   const ports = [document.server.port, port, uiPort].filter((value) => value !== 0);
   if (new Set(ports).size < ports.length) {
-    problems.push(`server.port, temporal.port and temporal.ui_port (${ports.join(', ')}): two are the same: choose different ports.`);
+    problems.push(
+      `server.port, temporal.port and temporal.ui_port (${ports.join(', ')}): two are the same: choose different ports.`,
+    );
   }
   return problems;
 }
@@ -178,7 +195,10 @@ function sourcesOf(file: ConfigFile, overrides: readonly Override[]): ReadonlyMa
 
 function toConfig(
   document: ConfigDocument,
-  rest: Pick<Config, 'configPath' | 'environment' | 'sources'> & { readonly cwd: string; readonly temporal: TemporalProfile },
+  rest: Pick<Config, 'configPath' | 'environment' | 'sources'> & {
+    readonly cwd: string;
+    readonly temporal: TemporalProfile;
+  },
 ): Config {
   const { data_dir: dataDir, cache_dir: cacheDir, agents_dir: agentsDir, roles, limits, temporal, ...kept } = document;
   const inCwd = (path: string): string => (isAbsolute(path) ? path : resolve(rest.cwd, path));

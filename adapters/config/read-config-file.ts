@@ -35,18 +35,25 @@ export function parseConfigFile(text: string, name: string, variables: Readonly<
   if (problems.length > 0) return { data: {}, problems, locate };
   const data = substitute(document.toJS({ maxAliasCount: 20 }) ?? {}, [], (variable, path) => {
     const value = variables[variable];
-    if (value === undefined) problems.push(`${locate(path)}: ${path.join('.')} refers to \${${variable}}, which is not set: set ${variable}.`);
+    if (value === undefined)
+      problems.push(`${locate(path)}: ${path.join('.')} refers to \${${variable}}, which is not set: set ${variable}.`);
     // Any text that is long enough: the schema must not report the same gap a second time.
     return value ?? 'not-set-in-the-environment';
   });
   return { data, problems, locate };
 }
 
-function substitute(value: unknown, path: readonly string[], lookUp: (variable: string, path: readonly string[]) => string): unknown {
+function substitute(
+  value: unknown,
+  path: readonly string[],
+  lookUp: (variable: string, path: readonly string[]) => string,
+): unknown {
   if (typeof value === 'string') return value.replace(REFERENCE, (_match, variable: string) => lookUp(variable, path));
   if (Array.isArray(value)) return value.map((inner, index) => substitute(inner, [...path, String(index)], lookUp));
   if (value === null || typeof value !== 'object') return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, substitute(inner, [...path, key], lookUp)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [key, substitute(inner, [...path, key], lookUp)]),
+  );
 }
 
 /**
@@ -68,7 +75,10 @@ export function readConfigFile(
     return { ...emptyConfigFile(options.name), problems: [problem] };
   }
   if (text.length > MAX_BYTES) {
-    return { ...emptyConfigFile(options.name), problems: [`${path} is larger than 1 MiB: this is no configuration file.`] };
+    return {
+      ...emptyConfigFile(options.name),
+      problems: [`${path} is larger than 1 MiB: this is no configuration file.`],
+    };
   }
   return parseConfigFile(text, options.name, options.variables);
 }

@@ -25,7 +25,11 @@ export interface ReadEnvironment {
 const SERVICE_LINK = /^TURNSTONE_(SERVICE_(HOST|PORT)(_.*)?|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 function fromText(kind: TextKind, text: string): unknown {
-  if (kind === 'list') return text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+  if (kind === 'list')
+    return text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
   if (kind === 'number' && /^-?\d+(\.\d+)?$/.test(text)) return Number(text);
   if (kind === 'boolean' && /^(true|1|yes|on)$/i.test(text)) return true;
   if (kind === 'boolean' && /^(false|0|no|off)$/i.test(text)) return false;
@@ -35,7 +39,10 @@ function fromText(kind: TextKind, text: string): unknown {
 
 function readSecretFiles(variables: Record<string, string>, problems: string[]): Set<string> {
   const fromFile = new Set<string>();
-  const names = [...ENVIRONMENT_SETTINGS.filter((entry) => entry.secret).map((entry) => entry.variable), ...FOREIGN_SECRETS];
+  const names = [
+    ...ENVIRONMENT_SETTINGS.filter((entry) => entry.secret).map((entry) => entry.variable),
+    ...FOREIGN_SECRETS,
+  ];
   for (const name of names) {
     const path = variables[`${name}_FILE`];
     if (path === undefined) continue;
@@ -49,7 +56,9 @@ function readSecretFiles(variables: Record<string, string>, problems: string[]):
       else variables[name] = secret;
       fromFile.add(name);
     } catch (error) {
-      problems.push(`${name}_FILE names ${path}, which cannot be read (${toError(error).message}): correct the path or its rights.`);
+      problems.push(
+        `${name}_FILE names ${path}, which cannot be read (${toError(error).message}): correct the path or its rights.`,
+      );
     }
   }
   return fromFile;

@@ -25,7 +25,11 @@ const SELECTORS = ['TEMPORAL_ADDRESS', 'TEMPORAL_PROFILE', 'TEMPORAL_CONFIG_FILE
 
 export function readTemporalProfile(variables: Readonly<Record<string, string>>): TemporalProfileReading {
   const selected = SELECTORS.find((name) => variables[name] !== undefined);
-  const embedded: TemporalProfile = { address: null, namespace: variables['TEMPORAL_NAMESPACE'] ?? 'default', connection: {} };
+  const embedded: TemporalProfile = {
+    address: null,
+    namespace: variables['TEMPORAL_NAMESPACE'] ?? 'default',
+    connection: {},
+  };
   if (selected === undefined) return { profile: embedded, problems: [] };
   try {
     const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars: { ...variables } });
@@ -33,14 +37,18 @@ export function readTemporalProfile(variables: Readonly<Record<string, string>>)
     if (address === undefined) {
       return {
         profile: embedded,
-        problems: [`${selected}=${variables[selected] ?? ''} names a Temporal profile without an address: add one, or set TEMPORAL_ADDRESS.`],
+        problems: [
+          `${selected}=${variables[selected] ?? ''} names a Temporal profile without an address: add one, or set TEMPORAL_ADDRESS.`,
+        ],
       };
     }
     return { profile: { address, namespace: namespace ?? 'default', connection: connectionOptions }, problems: [] };
   } catch (error) {
     return {
       profile: embedded,
-      problems: [`${selected}=${variables[selected] ?? ''}: the Temporal connection settings cannot be read (${toError(error).message}): correct the TEMPORAL_* variables.`],
+      problems: [
+        `${selected}=${variables[selected] ?? ''}: the Temporal connection settings cannot be read (${toError(error).message}): correct the TEMPORAL_* variables.`,
+      ],
     };
   }
 }

@@ -8,7 +8,10 @@ interface SchemaNode {
 }
 
 export function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
-  let node: SchemaNode | undefined = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+  let node: SchemaNode | undefined = z.toJSONSchema(configSchema, {
+    io: 'input',
+    unrepresentable: 'any',
+  }) as SchemaNode;
   for (const key of path) node = typeof key === 'number' ? node?.items : node?.properties?.[String(key)];
   return Object.keys(node?.properties ?? {});
 }

@@ -66,7 +66,13 @@ export function createLogger(options: LoggerOptions): Logger {
   const destination = options.destination ?? process.stderr;
   const isPretty = options.format === 'pretty' || (options.format === 'auto' && destination.isTTY === true);
   const stream = isPretty
-    ? pretty({ destination, sync: true, colorize: options.colors ?? destination.isTTY === true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss.l' })
+    ? pretty({
+        destination,
+        sync: true,
+        colorize: options.colors ?? destination.isTTY === true,
+        ignore: 'pid,hostname',
+        translateTime: 'SYS:HH:MM:ss.l',
+      })
     : destination;
   const root = pino(
     {
@@ -89,7 +95,10 @@ interface PinoLogger extends Record<Level, (fields: object, message: string) => 
 type Level = LoggerOptions['level'];
 
 function toPort(logger: PinoLogger): Logger {
-  const write = (level: Level) => (fields: object, message: string): void => logger[level](fields, withoutSecrets(message));
+  const write =
+    (level: Level) =>
+    (fields: object, message: string): void =>
+      logger[level](fields, withoutSecrets(message));
   return {
     debug: write('debug'),
     info: write('info'),

@@ -60,14 +60,24 @@ function makersFor(registry: Registry): Makers {
   const registers = [registry];
   return {
     counter: (name, help, labelNames) => new Counter({ name, help, labelNames: [...labelNames], registers }),
-    histogram: (name, help, labelNames, buckets) => new Histogram({ name, help, labelNames: [...labelNames], buckets, registers }),
+    histogram: (name, help, labelNames, buckets) =>
+      new Histogram({ name, help, labelNames: [...labelNames], buckets, registers }),
   };
 }
 
 function createHttpFacts(registry: Registry): HttpFacts {
   const { histogram } = makersFor(registry);
-  const requests = histogram('turnstone_http_request_seconds', 'HTTP requests by route and status.', ['route', 'method', 'status'], REQUEST_BUCKETS);
-  const streams = new Gauge({ name: 'turnstone_open_streams', help: 'Event streams being read.', registers: [registry] });
+  const requests = histogram(
+    'turnstone_http_request_seconds',
+    'HTTP requests by route and status.',
+    ['route', 'method', 'status'],
+    REQUEST_BUCKETS,
+  );
+  const streams = new Gauge({
+    name: 'turnstone_open_streams',
+    help: 'Event streams being read.',
+    registers: [registry],
+  });
   return {
     requestFinished: ({ route, method, status, durationMs }) =>
       requests.observe({ route, method, status: String(status) }, seconds(durationMs)),
@@ -78,11 +88,29 @@ function createHttpFacts(registry: Registry): HttpFacts {
 
 function createTurnFacts(registry: Registry): TurnFacts {
   const { counter, histogram } = makersFor(registry);
-  const turns = histogram('turnstone_turn_seconds', 'Turns from acceptance to their terminal state.', ['agent', 'status'], TURN_BUCKETS);
-  const firstTokens = histogram('turnstone_first_token_seconds', 'From acceptance of a turn to its first output token.', ['agent'], FIRST_TOKEN_BUCKETS);
+  const turns = histogram(
+    'turnstone_turn_seconds',
+    'Turns from acceptance to their terminal state.',
+    ['agent', 'status'],
+    TURN_BUCKETS,
+  );
+  const firstTokens = histogram(
+    'turnstone_first_token_seconds',
+    'From acceptance of a turn to its first output token.',
+    ['agent'],
+    FIRST_TOKEN_BUCKETS,
+  );
   const steps = histogram('turnstone_step_seconds', 'Model steps of turns.', ['agent'], TURN_BUCKETS);
-  const retries = counter('turnstone_activity_retries_total', 'Activity attempts after the first.', ['activity', 'code']);
-  const cancels = histogram('turnstone_cancel_seconds', 'From the request to cancel to the closed provider socket or tool.', [], CANCEL_BUCKETS);
+  const retries = counter('turnstone_activity_retries_total', 'Activity attempts after the first.', [
+    'activity',
+    'code',
+  ]);
+  const cancels = histogram(
+    'turnstone_cancel_seconds',
+    'From the request to cancel to the closed provider socket or tool.',
+    [],
+    CANCEL_BUCKETS,
+  );
   const sweeps = counter('turnstone_swept_turns_total', 'Turns the sweeper restarted or settled.', ['outcome']);
   return {
     turnFinished: ({ agent, status, durationMs }) => turns.observe({ agent, status }, seconds(durationMs)),
@@ -96,11 +124,31 @@ function createTurnFacts(registry: Registry): TurnFacts {
 
 function createCallFacts(registry: Registry): CallFacts {
   const { counter, histogram } = makersFor(registry);
-  const models = histogram('turnstone_model_call_seconds', 'Calls to model providers by outcome.', ['model', 'outcome'], TURN_BUCKETS);
-  const modelFirstTokens = histogram('turnstone_model_first_token_seconds', "From a model call's start to its first token.", ['model'], FIRST_TOKEN_BUCKETS);
-  const tokens = counter('turnstone_tokens_total', 'Tokens used; cached ones are part of input, reasoning ones of output.', ['model', 'kind']);
-  const cost = counter('turnstone_cost_total', 'Cost of model calls with a known price, in units of the price list.', ['model']);
-  const fallbacks = counter('turnstone_model_fallbacks_total', 'Calls handed to the next model of a chain.', ['from', 'to', 'code']);
+  const models = histogram(
+    'turnstone_model_call_seconds',
+    'Calls to model providers by outcome.',
+    ['model', 'outcome'],
+    TURN_BUCKETS,
+  );
+  const modelFirstTokens = histogram(
+    'turnstone_model_first_token_seconds',
+    "From a model call's start to its first token.",
+    ['model'],
+    FIRST_TOKEN_BUCKETS,
+  );
+  const tokens = counter(
+    'turnstone_tokens_total',
+    'Tokens used; cached ones are part of input, reasoning ones of output.',
+    ['model', 'kind'],
+  );
+  const cost = counter('turnstone_cost_total', 'Cost of model calls with a known price, in units of the price list.', [
+    'model',
+  ]);
+  const fallbacks = counter('turnstone_model_fallbacks_total', 'Calls handed to the next model of a chain.', [
+    'from',
+    'to',
+    'code',
+  ]);
   const tools = histogram('turnstone_tool_call_seconds', 'Tool calls by outcome.', ['tool', 'outcome'], TURN_BUCKETS);
   const modelLabel = createLabelGuard();
   const toolLabel = createLabelGuard();
@@ -116,6 +164,7 @@ function createCallFacts(registry: Registry): CallFacts {
       if (fact.costMicros !== null) cost.inc({ model }, fact.costMicros / MICROS);
     },
     fellBack: ({ from, to, code }) => fallbacks.inc({ from: modelLabel(from), to: modelLabel(to), code }),
-    toolCallFinished: ({ tool, outcome, durationMs }) => tools.observe({ tool: toolLabel(tool), outcome }, seconds(durationMs)),
+    toolCallFinished: ({ tool, outcome, durationMs }) =>
+      tools.observe({ tool: toolLabel(tool), outcome }, seconds(durationMs)),
   };
 }

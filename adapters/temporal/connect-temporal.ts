@@ -29,7 +29,8 @@ export interface TemporalConnection {
   close(): Promise<void>;
 }
 
-const CONNECT_TIMEOUT_MS = 20_000;
+/** A server that starts at the same time, as in a compose file, is waited for. */
+const CONNECT_TIMEOUT_MS = 15_000;
 const PAUSE_MS = 50;
 /** `INDEXED_VALUE_TYPE_KEYWORD` of the API. */
 const KEYWORD = 2;
@@ -42,7 +43,11 @@ export async function connectTemporal(options: ConnectTemporalOptions): Promise<
     await namespaceUntil(connection, options, deadline);
     const searchAttributes = options.embedded || (await ensureSearchAttributes(connection, options));
     // A query of a closed run would have a worker replay it, for progress that nobody waits for.
-    const client = new Client({ connection, namespace: options.namespace, workflow: { queryRejectCondition: 'NOT_OPEN' } });
+    const client = new Client({
+      connection,
+      namespace: options.namespace,
+      workflow: { queryRejectCondition: 'NOT_OPEN' },
+    });
     const { address, namespace } = options;
     return { connection, client, address, namespace, searchAttributes, close: () => connection.close() };
   } catch (error) {
@@ -75,16 +80,23 @@ async function connectOnce(options: ConnectTemporalOptions, timeoutMs: number): 
   if (first !== 'late') return first;
   connecting.then(
     (connection) => connection.close(),
-    (error: unknown) => options.logger.debug({ err: toError(error) }, 'a connection to Temporal that was given up failed'),
+    (error: unknown) =>
+      options.logger.debug({ err: toError(error) }, 'a connection to Temporal that was given up failed'),
   );
   throw new Error('no answer');
 }
 
 /** A dev server listens before its namespace exists. */
-async function namespaceUntil(connection: NativeConnection, options: ConnectTemporalOptions, deadline: number): Promise<void> {
+async function namespaceUntil(
+  connection: NativeConnection,
+  options: ConnectTemporalOptions,
+  deadline: number,
+): Promise<void> {
   for (;;) {
     try {
-      await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => connection.workflowService.describeNamespace({ namespace: options.namespace }));
+      await connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+        connection.workflowService.describeNamespace({ namespace: options.namespace }),
+      );
       return;
     } catch (error) {
       if (Date.now() + PAUSE_MS >= deadline) throw unreachable(options, toError(error));
@@ -106,7 +118,8 @@ async function ensureSearchAttributes(connection: NativeConnection, options: Con
   const names = Object.values(SEARCH_ATTRIBUTES);
   const { namespace } = options;
   try {
-    const call = <T>(request: () => Promise<T>): Promise<T> => connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, request);
+    const call = <T>(request: () => Promise<T>): Promise<T> =>
+      connection.withDeadline(Date.now() + CALL_TIMEOUT_MS, request);
     const present = await call(() => connection.operatorService.listSearchAttributes({ namespace }));
     const missing = names.filter((name) => present.customAttributes[name] === undefined);
     if (missing.length === 0) return true;

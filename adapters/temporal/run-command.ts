@@ -48,7 +48,11 @@ export function runCommand(
     child.once('close', (code, signal) => {
       if (timedOut) finish(false, `no answer within ${Math.round(options.timeoutMs / 1000)} s`);
       else if (code === 0) finish(true, '');
-      else finish(false, `${lastLine(output)}${lastLine(output) === '' ? '' : ' '}(${code === null ? `signal ${signal ?? ''}` : `exit ${code}`})`);
+      else
+        finish(
+          false,
+          `${lastLine(output)}${lastLine(output) === '' ? '' : ' '}(${code === null ? `signal ${signal ?? ''}` : `exit ${code}`})`,
+        );
     });
   });
 }

@@ -64,12 +64,24 @@ export async function startDevServer(options: StartDevServerOptions): Promise<De
 
 async function requireFree(port: number, variable: string): Promise<void> {
   if (await isPortFree(port)) return;
-  throw failure('server.cannot-start', `Port ${port} for the embedded Temporal is in use: set ${variable} to a free port, or to 0 for any.`);
+  throw failure(
+    'server.cannot-start',
+    `Port ${port} for the embedded Temporal is in use: set ${variable} to a free port, or to 0 for any.`,
+  );
 }
 
-async function startOnce(settings: DevServerSettings, recordFile: string, options: StartDevServerOptions): Promise<DevServerProcess> {
+async function startOnce(
+  settings: DevServerSettings,
+  recordFile: string,
+  options: StartDevServerOptions,
+): Promise<DevServerProcess> {
   const server = await spawnDevServer(settings, options.env);
-  await writeRecord(recordFile, { pid: server.pid, startTime: server.startTime, port: settings.port, uiPort: settings.uiPort });
+  await writeRecord(recordFile, {
+    pid: server.pid,
+    startTime: server.startTime,
+    port: settings.port,
+    uiPort: settings.uiPort,
+  });
   try {
     await untilListening(server, settings, options.readyTimeoutMs ?? READY_TIMEOUT_MS);
   } catch (error) {
@@ -88,24 +100,28 @@ function supervise(
 ): Pick<DevServer, 'pid' | 'stop'> {
   let current = first;
   const stopping = new AbortController();
+  const isStopping = (): boolean => stopping.signal.aborted;
   const watch = async (): Promise<void> => {
-    for (let pauseMs = FIRST_PAUSE_MS; !stopping.signal.aborted; ) {
+    for (let pauseMs = FIRST_PAUSE_MS; !isStopping();) {
       const startedAt = Date.now();
       const how = await current.ended;
-      if (stopping.signal.aborted) return;
+      if (isStopping()) return;
       if (Date.now() - startedAt > HEALTHY_RUN_MS) pauseMs = FIRST_PAUSE_MS;
-      logger.error({ temporalPid: current.pid, how, log: logTail(settings.logFile) }, 'the Temporal server ended; starting it again');
+      logger.error(
+        { temporalPid: current.pid, how, log: logTail(settings.logFile) },
+        'the Temporal server ended; starting it again',
+      );
       pauseMs = await restart(pauseMs);
     }
   };
   const restart = async (firstPauseMs: number): Promise<number> => {
     for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, MAX_PAUSE_MS)) {
       await sleep(pauseMs, undefined, { signal: stopping.signal }).catch(() => undefined); // Aborted: the check follows.
-      if (stopping.signal.aborted) return pauseMs;
+      if (isStopping()) return pauseMs;
       try {
         current = await run();
         logger.info({ temporalPid: current.pid }, 'the Temporal server runs again');
-        if (stopping.signal.aborted) await stopProcess(current.pid, current.startTime, STOP_GRACE_MS);
+        if (isStopping()) await stopProcess(current.pid, current.startTime, STOP_GRACE_MS);
         return Math.min(pauseMs * 2, MAX_PAUSE_MS);
       } catch (error) {
         logger.error({ err: toError(error) }, 'the Temporal server could not be started again; trying on');

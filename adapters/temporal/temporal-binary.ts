@@ -54,7 +54,8 @@ export async function installBinary(file: string, destination: string): Promise<
   await chmod(file, 0o755);
   const found = await temporalVersion(file);
   if (found.version === null) return `the fetched file does not run: ${found.reason}`;
-  if (found.version !== TEMPORAL_CLI_VERSION) return `it is version ${found.version}, wanted is ${TEMPORAL_CLI_VERSION}`;
+  if (found.version !== TEMPORAL_CLI_VERSION)
+    return `it is version ${found.version}, wanted is ${TEMPORAL_CLI_VERSION}`;
   await mkdir(dirname(destination), { recursive: true });
   const beside = `${destination}.${randomUUID()}.new`;
   await rename(file, beside).catch(() => copyFile(file, beside)); // Another file system: copy, then move.

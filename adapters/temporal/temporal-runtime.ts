@@ -8,7 +8,13 @@ import type { Logger } from '../../domain/ports/logger.js';
 
 type Severity = 'debug' | 'info' | 'warn' | 'error';
 
-const SEVERITIES: Readonly<Record<LogLevel, Severity>> = { TRACE: 'debug', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' };
+const SEVERITIES: Readonly<Record<LogLevel, Severity>> = {
+  TRACE: 'debug',
+  DEBUG: 'debug',
+  INFO: 'info',
+  WARN: 'warn',
+  ERROR: 'error',
+};
 
 /** Worker start and stop, task queues and the like: of interest when something is wrong, noise on every start. */
 const QUIET_COMPONENTS: readonly unknown[] = ['worker', 'core'];

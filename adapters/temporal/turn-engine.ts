@@ -1,6 +1,12 @@
 /** `TurnEngine` on Temporal: one workflow id per conversation is the lock, the run's memo says whose turn it is. */
 import type { Client, WorkflowExecutionDescription, WorkflowExecutionStatusName } from '@temporalio/client';
-import { SearchAttributeType, TypedSearchAttributes, WorkflowIdConflictPolicy, WorkflowIdReusePolicy, defineSearchAttributeKey } from '@temporalio/common';
+import {
+  SearchAttributeType,
+  TypedSearchAttributes,
+  WorkflowIdConflictPolicy,
+  WorkflowIdReusePolicy,
+  defineSearchAttributeKey,
+} from '@temporalio/common';
 import type { SearchAttributePair } from '@temporalio/common';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
@@ -36,70 +42,87 @@ const KEYS = {
 } as const;
 
 export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
-  const { client, logger } = options;
-  const within = <T>(timeoutMs: number, call: () => Promise<T>): Promise<T> => client.withDeadline(Date.now() + timeoutMs, call);
-
-  /** The latest run of the turn's workflow id, or null when there is none or it is another turn's. */
-  const latestRun = async (turnId: string, conversationId: string | null): Promise<WorkflowExecutionDescription | null> => {
-    try {
-      const handle = client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
-      const run = await within(CALL_TIMEOUT_MS, () => handle.describe());
-      return run.memo?.['turnId'] === turnId ? run : null;
-    } catch (error) {
-      if (isNotFound(error)) return null;
-      throw engineFailure(error, `look up turn ${turnId}`);
-    }
-  };
-
-  const start = async (turn: StartTurn): Promise<'started' | 'running' | 'busy'> => {
-    const { turnId } = turn.input;
-    try {
-      await within(CALL_TIMEOUT_MS, () => client.workflow.start(TURN_WORKFLOW_TYPE, startOptions(turn, options)));
-      return 'started';
-    } catch (error) {
-      if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
-    }
-    const run = await latestRun(turnId, turn.conversationId);
-    return run === null ? 'busy' : 'running';
-  };
-
   return {
     start: async (turn) => {
       const { turnId } = turn.input;
       // The run that was in the way may have closed between the two calls; then the second try starts.
-      const outcome = (await start(turn)) === 'busy' ? await start(turn) : 'started';
+      const outcome = (await tryStart(options, turn)) === 'busy' ? await tryStart(options, turn) : 'started';
       if (outcome !== 'busy') return;
-      throw failure('conversation.busy', `A turn is already running in conversation ${turn.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`);
+      throw failure(
+        'conversation.busy',
+        `A turn is already running in conversation ${turn.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`,
+      );
     },
-    cancel: async (turnId, conversationId) => {
-      const run = await latestRun(turnId, conversationId);
-      if (run === null || !isRunning(run.status.name)) return;
-      const firstExecutionRunId = run.raw.workflowExecutionInfo?.firstRunId;
-      // The chain is named, so that a later turn of the conversation is never cancelled in its place.
-      const handle = client.workflow.getHandle(run.workflowId, undefined, { firstExecutionRunId: firstExecutionRunId || run.runId });
-      try {
-        await within(CALL_TIMEOUT_MS, () => handle.cancel());
-      } catch (error) {
-        if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turnId}`);
-      }
-    },
-    describe: async (turnId, conversationId) => toState(await latestRun(turnId, conversationId)),
-    progress: async (turnId, conversationId) => {
-      const handle = client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
-      try {
-        const view: unknown = await within(QUERY_TIMEOUT_MS, () => handle.query(PROGRESS_QUERY));
-        return view !== null && typeof view === 'object' && Reflect.get(view, 'turnId') === turnId ? view : null;
-      } catch (error) {
-        // Not running, no worker, no answer in time: all mean that there is no progress to show.
-        logger.debug({ turnId, conversationId, err: error }, 'the progress query was not answered');
-        return null;
-      }
-    },
+    cancel: (turnId, conversationId) => cancel(options, turnId, conversationId),
+    describe: async (turnId, conversationId) => toState(await latestRun(options, turnId, conversationId)),
+    progress: (turnId, conversationId) => progress(options, turnId, conversationId),
     ping: () => ping(options),
   };
 }
 
-function startOptions(turn: StartTurn, options: TurnEngineOptions): Parameters<Client['workflow']['start']>[1] & { args: unknown[] } {
+function within<T>({ client }: TurnEngineOptions, timeoutMs: number, call: () => Promise<T>): Promise<T> {
+  return client.withDeadline(Date.now() + timeoutMs, call);
+}
+
+/** The latest run of the turn's workflow id, or null when there is none or it is another turn's. */
+async function latestRun(
+  options: TurnEngineOptions,
+  turnId: string,
+  conversationId: string | null,
+): Promise<WorkflowExecutionDescription | null> {
+  try {
+    const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+    const run = await within(options, CALL_TIMEOUT_MS, () => handle.describe());
+    return run.memo?.['turnId'] === turnId ? run : null;
+  } catch (error) {
+    if (isNotFound(error)) return null;
+    throw engineFailure(error, `look up turn ${turnId}`);
+  }
+}
+
+async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'started' | 'busy'> {
+  const { turnId } = turn.input;
+  const { workflow } = options.client;
+  try {
+    await within(options, CALL_TIMEOUT_MS, () => workflow.start(TURN_WORKFLOW_TYPE, startOptions(turn, options)));
+    return 'started';
+  } catch (error) {
+    if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
+  }
+  return (await latestRun(options, turnId, turn.conversationId)) === null ? 'busy' : 'started';
+}
+
+async function cancel(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<void> {
+  const run = await latestRun(options, turnId, conversationId);
+  if (run === null || !isRunning(run.status.name)) return;
+  const firstRunId = run.raw.workflowExecutionInfo?.firstRunId;
+  // The chain is named, so that a later turn of the conversation is never cancelled in its place.
+  const handle = options.client.workflow.getHandle(run.workflowId, undefined, {
+    firstExecutionRunId: firstRunId === undefined || firstRunId === null || firstRunId === '' ? run.runId : firstRunId,
+  });
+  try {
+    await within(options, CALL_TIMEOUT_MS, () => handle.cancel());
+  } catch (error) {
+    if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turnId}`);
+  }
+}
+
+async function progress(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<unknown> {
+  const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+  try {
+    const view: unknown = await within(options, QUERY_TIMEOUT_MS, () => handle.query(PROGRESS_QUERY));
+    return view !== null && typeof view === 'object' && Reflect.get(view, 'turnId') === turnId ? view : null;
+  } catch (error) {
+    // Not running, no worker, no answer in time: all mean that there is no progress to show.
+    options.logger.debug({ turnId, conversationId, err: error }, 'the progress query was not answered');
+    return null;
+  }
+}
+
+function startOptions(
+  turn: StartTurn,
+  options: TurnEngineOptions,
+): Parameters<Client['workflow']['start']>[1] & { args: unknown[] } {
   const { tenantId, turnId } = turn.input;
   return {
     args: [turn.input],
@@ -131,7 +154,9 @@ function searchAttributes(turn: StartTurn): TypedSearchAttributes {
 async function ping({ client }: TurnEngineOptions): Promise<{ latencyMs: number; version: string }> {
   const startedAt = performance.now();
   try {
-    const info = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () => client.workflowService.getSystemInfo({}));
+    const info = await client.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      client.workflowService.getSystemInfo({}),
+    );
     return { latencyMs: Math.round(performance.now() - startedAt), version: info.serverVersion };
   } catch (error) {
     throw engineFailure(error, 'answer');

@@ -20,7 +20,12 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
 
 async function connectTo(address: string): Promise<TemporalConnection> {
-  const connection = await connectTemporal({ address, namespace: 'default', embedded: true, logger: createRecordingLogger().logger });
+  const connection = await connectTemporal({
+    address,
+    namespace: 'default',
+    embedded: true,
+    logger: createRecordingLogger().logger,
+  });
   onTestFinished(() => connection.close());
   return connection;
 }
@@ -67,16 +72,28 @@ describe('startDevServer', () => {
     const firstPid = server.pid();
     process.kill(firstPid, 'SIGKILL');
     await until(() => server.pid() !== firstPid, 'the server runs again');
-    const description = await until(() => client.workflow.getHandle('kept').describe().catch(() => null), 'it answers');
+    const description = await until(
+      () =>
+        client.workflow
+          .getHandle('kept')
+          .describe()
+          .catch(() => null),
+      'it answers',
+    );
     expect(description.status.name).toBe('RUNNING');
-    expect(lines.filter((line) => line.level === 'error').map((line) => line.fields['how'])).toEqual(['signal SIGKILL']);
+    expect(lines.filter((line) => line.level === 'error').map((line) => line.fields['how'])).toEqual([
+      'signal SIGKILL',
+    ]);
   });
 
   it('parent killed with -9: -> the server ends by itself', async () => {
     const dataDir = temporaryFolder();
     const root = fileURLToPath(new URL('../..', import.meta.url));
     const script = fileURLToPath(new URL('../support/dev-server-parent.ts', import.meta.url));
-    const parent = spawn(process.execPath, ['--import', 'tsx', script, dataDir, await temporalBinary()], { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    const parent = spawn(process.execPath, ['--import', 'tsx', script, dataDir, await temporalBinary()], {
+      cwd: root,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     onTestFinished(() => void parent.kill('SIGKILL'));
     const [chunk] = (await once(parent.stdout, 'data')) as [Buffer];
     const pid = Number(chunk.toString());
@@ -103,7 +120,10 @@ describe('startDevServer', () => {
     const bystander = spawn('sleep', ['600']);
     onTestFinished(() => void bystander.kill('SIGKILL'));
     await once(bystander, 'spawn');
-    writeFileSync(join(dataDir, 'temporal.json'), JSON.stringify({ pid: bystander.pid, startTime: '1', port: 1, uiPort: 2 }));
+    writeFileSync(
+      join(dataDir, 'temporal.json'),
+      JSON.stringify({ pid: bystander.pid, startTime: '1', port: 1, uiPort: 2 }),
+    );
     await startForTest(dataDir);
     expect(bystander.exitCode).toBeNull();
     expect(bystander.signalCode).toBeNull();
@@ -114,34 +134,45 @@ describe('startDevServer', () => {
     onTestFinished(() => void holder.close());
     await once(holder, 'listening');
     const { port } = holder.address() as AddressInfo;
-    await expect(startForTest(temporaryFolder(), { port })).rejects.toThrow(`Port ${port} for the embedded Temporal is in use: set TURNSTONE_TEMPORAL_PORT`);
+    await expect(startForTest(temporaryFolder(), { port })).rejects.toThrow(
+      `Port ${port} for the embedded Temporal is in use: set TURNSTONE_TEMPORAL_PORT`,
+    );
   });
 
   it('a program that ends: -> says how, with the end of its log', async () => {
     const folder = temporaryFolder();
     const binary = writeScript(folder, 'echo "cannot open database"; exit 7');
-    await expect(startForTest(folder, { binary })).rejects.toThrow(/ended while starting \(exit 7\).*cannot open database/s);
+    await expect(startForTest(folder, { binary })).rejects.toThrow(
+      /ended while starting \(exit 7\).*cannot open database/s,
+    );
   });
 
   it('a program that never listens: -> given up after the time limit, and gone', async () => {
     const folder = temporaryFolder();
     const binary = writeScript(folder, 'exec sleep 600');
-    await expect(startForTest(folder, { binary, readyTimeoutMs: 500 })).rejects.toThrow(/did not listen on 127\.0\.0\.1:\d+ within/);
+    await expect(startForTest(folder, { binary, readyTimeoutMs: 500 })).rejects.toThrow(
+      /did not listen on 127\.0\.0\.1:\d+ within/,
+    );
     const { pid } = JSON.parse(readFileSync(join(folder, 'temporal.json'), 'utf8')) as { pid: number };
     expect(await isGone(pid)).toBe(true);
   });
 
-  it.runIf(process.platform === 'linux')('another server answers on the port in the last moment: -> not taken for ours', async () => {
-    const folder = temporaryFolder();
-    const foreign = [createServer(), createServer()];
-    onTestFinished(() => foreign.forEach((server) => server.close()));
-    // The started program tells its ports through its arguments and stays silent; somebody else listens on them.
-    const binary = writeScript(folder, `echo "$6 $8" > ${folder}/ports\nexec sleep 600`);
-    const starting = startForTest(folder, { binary, readyTimeoutMs: 10_000 }).catch((error: unknown) => error as Error);
-    const ports = await until(() => readPorts(join(folder, 'ports')), 'the program has started');
-    foreign.forEach((server, index) => server.listen(ports[index], '127.0.0.1'));
-    expect(await starting).toMatchObject({ message: expect.stringMatching(/answered by another process/) as string });
-  });
+  it.runIf(process.platform === 'linux')(
+    'another server answers on the port in the last moment: -> not taken for ours',
+    async () => {
+      const folder = temporaryFolder();
+      const foreign = [createServer(), createServer()];
+      onTestFinished(() => foreign.forEach((server) => server.close()));
+      // The started program tells its ports through its arguments and stays silent; somebody else listens on them.
+      const binary = writeScript(folder, `echo "$6 $8" > ${folder}/ports\nexec sleep 600`);
+      const starting = startForTest(folder, { binary, readyTimeoutMs: 10_000 }).catch(
+        (error: unknown) => error as Error,
+      );
+      const ports = await until(() => readPorts(join(folder, 'ports')), 'the program has started');
+      foreign.forEach((server, index) => server.listen(ports[index], '127.0.0.1'));
+      expect(await starting).toMatchObject({ message: expect.stringMatching(/answered by another process/) as string });
+    },
+  );
 });
 
 function readPorts(file: string): number[] | null {

@@ -4,12 +4,10 @@
  */
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { Server, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { msToTs } from '@temporalio/common/lib/time';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectTemporal } from '../../adapters/temporal/connect-temporal.js';
 import type { TemporalConnection } from '../../adapters/temporal/connect-temporal.js';
@@ -24,6 +22,7 @@ import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createTurnWorker } from '../../workers/turn-worker.js';
 import type { TurnWorker } from '../../workers/turn-worker.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
+import { startSilentProxy } from '../support/silent-proxy.js';
 import { TEST_CACHE_DIR, startTemporalServer } from '../support/temporal-server.js';
 import { until } from '../support/until.js';
 
@@ -51,7 +50,13 @@ beforeAll(async () => {
     shutdownGraceMs: 0,
     logger,
   });
-  engine = createTurnEngine({ client: connection.client, taskQueue: TASK_QUEUE, eagerStart: true, searchAttributes: true, logger });
+  engine = createTurnEngine({
+    client: connection.client,
+    taskQueue: TASK_QUEUE,
+    eagerStart: true,
+    searchAttributes: true,
+    logger,
+  });
 });
 
 afterAll(async () => {
@@ -75,7 +80,8 @@ function aTurn(conversationId: string | null = null): StartTurn & { turnId: stri
 }
 
 const aConversation = (): string => `conv_${randomUUID().replaceAll('-', '')}`;
-const handleOf = (turn: StartTurn & { turnId: string }) => connection.client.workflow.getHandle(turnWorkflowId(turn.turnId, turn.conversationId));
+const handleOf = (turn: StartTurn & { turnId: string }) =>
+  connection.client.workflow.getHandle(turnWorkflowId(turn.turnId, turn.conversationId));
 
 async function started(conversationId: string | null = null): Promise<StartTurn & { turnId: string }> {
   const turn = aTurn(conversationId);
@@ -86,7 +92,10 @@ async function started(conversationId: string | null = null): Promise<StartTurn 
 
 async function finish(turn: StartTurn & { turnId: string }): Promise<void> {
   await handleOf(turn).signal('finish');
-  await until(async () => (await engine.describe(turn.turnId, turn.conversationId)).kind === 'ended', 'the workflow has ended');
+  await until(
+    async () => (await engine.describe(turn.turnId, turn.conversationId)).kind === 'ended',
+    'the workflow has ended',
+  );
 }
 
 describe('start', () => {
@@ -96,7 +105,9 @@ describe('start', () => {
     expect(run.type).toBe('turn');
     expect(run.memo).toEqual({ turnId: turn.turnId });
     expect(await run.staticSummary()).toBe(turn.summary);
-    const attributes = Object.fromEntries(run.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]));
+    const attributes = Object.fromEntries(
+      run.typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]),
+    );
     expect(attributes).toMatchObject({
       TurnstoneTenant: 'default',
       TurnstoneUser: 'ada',
@@ -153,11 +164,16 @@ describe('describe', () => {
     await finish(completed);
     await engine.cancel(cancelled.turnId, null);
     await handleOf(terminated).terminate('an operator');
-    const ending = (turn: StartTurn & { turnId: string }) => until(async () => {
-      const state = await engine.describe(turn.turnId, null);
-      return state.kind === 'ended' ? state.how : null;
-    }, 'the run has ended');
-    expect(await Promise.all([completed, cancelled, terminated].map(ending))).toEqual(['completed', 'cancelled', 'terminated']);
+    const ending = (turn: StartTurn & { turnId: string }) =>
+      until(async () => {
+        const state = await engine.describe(turn.turnId, null);
+        return state.kind === 'ended' ? state.how : null;
+      }, 'the run has ended');
+    expect(await Promise.all([completed, cancelled, terminated].map(ending))).toEqual([
+      'completed',
+      'cancelled',
+      'terminated',
+    ]);
   });
 
   it("a later turn took the conversation's place: -> absent for the earlier", async () => {
@@ -212,17 +228,25 @@ describe('engine away', () => {
   });
 
   it('calls: the server stops answering -> engine.unavailable within the deadline', async () => {
-    const proxy = await startProxy(server.address);
+    const proxy = await startSilentProxy(server.address);
     const away = await connectTemporal({ address: proxy.address, namespace: 'default', embedded: true, logger });
-    const lost = createTurnEngine({ client: away.client, taskQueue: TASK_QUEUE, eagerStart: false, searchAttributes: true, logger });
+    const lost = createTurnEngine({
+      client: away.client,
+      taskQueue: TASK_QUEUE,
+      eagerStart: false,
+      searchAttributes: true,
+      logger,
+    });
     await lost.ping();
     proxy.swallow();
     const startedAt = Date.now();
     const calls = [lost.start(aTurn()), lost.cancel('resp_x', null), lost.describe('resp_x', null), lost.ping()];
     const outcomes = await Promise.allSettled(calls);
-    expect(outcomes.map((outcome) => (outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'fulfilled'))).toEqual(
-      Array.from({ length: 4 }, () => 'engine.unavailable'),
-    );
+    expect(
+      outcomes.map((outcome) =>
+        outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'fulfilled',
+      ),
+    ).toEqual(Array.from({ length: 4 }, () => 'engine.unavailable'));
     expect(await lost.progress('resp_x', null)).toBeNull();
     expect(Date.now() - startedAt).toBeLessThan(15_000);
     await away.close();
@@ -230,60 +254,55 @@ describe('engine away', () => {
   });
 
   it('connect: nobody listens -> server.cannot-start within the time limit, with the address', async () => {
-    const connecting = connectTemporal({ address: '127.0.0.1:1', namespace: 'default', embedded: false, logger, timeoutMs: 500 });
-    await expect(connecting).rejects.toMatchObject({ code: 'server.cannot-start', message: expect.stringContaining('127.0.0.1:1') as string });
+    const connecting = connectTemporal({
+      address: '127.0.0.1:1',
+      namespace: 'default',
+      embedded: false,
+      logger,
+      timeoutMs: 500,
+    });
+    await expect(connecting).rejects.toMatchObject({
+      code: 'server.cannot-start',
+      message: expect.stringContaining('127.0.0.1:1') as string,
+    });
   });
 
   it('connect: a server of somebody else without our search attributes -> they are added and starts use them', async () => {
     const namespace = `ns-${randomUUID()}`;
-    await connection.connection.workflowService.registerNamespace({ namespace, workflowExecutionRetentionPeriod: msToTs('1 day') });
+    await connection.connection.workflowService.registerNamespace({
+      namespace,
+      workflowExecutionRetentionPeriod: msToTs('1 day'),
+    });
     const other = await connectTemporal({ address: server.address, namespace, embedded: false, logger });
     expect(other.searchAttributes).toBe(true);
-    const outside = createTurnEngine({ client: other.client, taskQueue: 'nobody', eagerStart: false, searchAttributes: true, logger });
+    const outside = createTurnEngine({
+      client: other.client,
+      taskQueue: 'nobody',
+      eagerStart: false,
+      searchAttributes: true,
+      logger,
+    });
     const turn = aTurn();
-    await until(() => outside.start(turn).then(() => true, () => false), 'the server knows the new search attributes');
+    await until(
+      () =>
+        outside.start(turn).then(
+          () => true,
+          () => false,
+        ),
+      'the server knows the new search attributes',
+    );
     expect(await outside.describe(turn.turnId, null)).toEqual({ kind: 'running' });
     await other.close();
   });
 
   it('connect: the namespace does not exist -> says which', async () => {
-    const connecting = connectTemporal({ address: server.address, namespace: 'nowhere', embedded: false, logger, timeoutMs: 1_000 });
+    const connecting = connectTemporal({
+      address: server.address,
+      namespace: 'nowhere',
+      embedded: false,
+      logger,
+      timeoutMs: 1_000,
+    });
     await expect(connecting).rejects.toThrow(/namespace nowhere/);
   });
 });
-
-interface Proxy {
-  readonly address: string;
-  /** From now on bytes are taken and nothing comes back. */
-  swallow(): void;
-  close(): Promise<void>;
-}
-
-/** A TCP proxy to the server that can fall silent, as a network does. */
-async function startProxy(target: string): Promise<Proxy> {
-  const { connect } = await import('node:net');
-  const [host, port] = target.split(':');
-  const sockets = new Set<Socket>();
-  let silent = false;
-  const proxy: Server = createServer((client) => {
-    const upstream = connect(Number(port), host);
-    for (const socket of [client, upstream]) {
-      sockets.add(socket);
-      socket.on('error', () => undefined);
-    }
-    client.on('data', (chunk) => (silent ? undefined : upstream.write(chunk)));
-    upstream.on('data', (chunk) => (silent ? undefined : client.write(chunk)));
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  const address = proxy.address();
-  return {
-    address: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
-    swallow: () => {
-      silent = true;
-    },
-    close: () => {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => proxy.close(() => resolve()));
-    },
-  };
-}

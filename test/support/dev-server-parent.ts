@@ -4,6 +4,14 @@ import { startDevServer } from '../../adapters/temporal/start-dev-server.js';
 
 const [dataDir = '', binary = ''] = process.argv.slice(2);
 const logger = createLogger({ level: 'error', format: 'json' });
-const server = await startDevServer({ binary, dataDir, namespace: 'default', port: 0, uiPort: 0, logger, env: process.env });
+const server = await startDevServer({
+  binary,
+  dataDir,
+  namespace: 'default',
+  port: 0,
+  uiPort: 0,
+  logger,
+  env: process.env,
+});
 process.stdout.write(`${server.pid()}\n`);
 setInterval(() => undefined, 60_000);

@@ -17,7 +17,10 @@ export async function temporalBinary(): Promise<string> {
 }
 
 /** The caller stops it; `startForTest` does so when the test ends. */
-export async function startTemporalServer(dataDir: string, options: Partial<StartDevServerOptions> = {}): Promise<DevServer> {
+export async function startTemporalServer(
+  dataDir: string,
+  options: Partial<StartDevServerOptions> = {},
+): Promise<DevServer> {
   return startDevServer({
     binary: await temporalBinary(),
     dataDir,
