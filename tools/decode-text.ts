@@ -21,7 +21,7 @@ function declaredIn(bytes: Uint8Array): string | null {
   return /<meta[^>]+charset\s*=\s*["']?([\w-]+)/i.exec(head)?.[1] ?? /^<\?xml[^>]+encoding\s*=\s*["']([\w-]+)/i.exec(head)?.[1] ?? null;
 }
 
-function decoderFor(label: string | null): TextDecoder | null {
+function decoderFor(label: string | null): InstanceType<typeof TextDecoder> | null {
   if (label === null) return null;
   try {
     return new TextDecoder(label);

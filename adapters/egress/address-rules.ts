@@ -29,7 +29,7 @@ const extraBlocked = EXTRA_BLOCKED.map(([cidr, name]) => ({ range: ipaddr.parseC
 const GLOBAL_UNICAST = ipaddr.IPv6.parseCIDR('2000::/3');
 
 function isIn(address: Address, [network, bits]: [Address, number]): boolean {
-  return address.kind() === network.kind() && address.match(network as never, bits);
+  return address.kind() === network.kind() && address.match(network, bits);
 }
 
 function embeddedAt(bytes: readonly number[], offset: number, mask = 0): ipaddr.IPv4 {

@@ -1,5 +1,5 @@
 /** What an operator opens on purpose: `host`, `host:port`, an address, or a network (`10.1.0.0/16`, `[fd00::]/8:443`). */
-import ipaddr from 'ipaddr.js';
+import type ipaddr from 'ipaddr.js';
 import { failure } from '../../domain/failures.js';
 import { normalAddress } from './address-rules.js';
 
@@ -18,23 +18,30 @@ export interface AllowList {
 
 const ENTRY = /^(?<host>\[[0-9a-f:.]+\]|[^\s:/[\]]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:\/(?<bits>\d{1,3}))?(?::(?<port>\d{1,5}))?$/i;
 
+function invalid(entry: string, why: string): Error {
+  const remedy = 'write host, host:port, an address, or a network such as 10.1.0.0/16';
+  return failure('request.invalid', `egress.allow: '${entry}' ${why}; ${remedy}`, { param: 'egress.allow' });
+}
+
+function parsePort(entry: string, text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const port = Number(text);
+  if (port < 1 || port > 65_535) throw invalid(entry, 'has a port outside 1 to 65535');
+  return port;
+}
+
 function parseRule(entry: string): AllowRule {
-  const groups = ENTRY.exec(entry.trim())?.groups;
-  const invalid = (why: string): Error =>
-    failure('request.invalid', `egress.allow: '${entry}' ${why}; write host, host:port, an address, or a network such as 10.1.0.0/16`, { param: 'egress.allow' });
-  const name = groups?.['host'];
-  if (name === undefined) throw invalid('is not understood');
-  const port = groups?.['port'] === undefined ? null : Number(groups['port']);
-  if (port !== null && (port < 1 || port > 65_535)) throw invalid('has a port outside 1 to 65535');
+  const { host: name, bits, port: portText } = ENTRY.exec(entry.trim())?.groups ?? {};
+  if (name === undefined) throw invalid(entry, 'is not understood');
+  const port = parsePort(entry, portText);
   const address = normalAddress(name);
-  const bits = groups?.['bits'];
   if (address === null) {
-    if (bits !== undefined) throw invalid('has a network size behind a name');
+    if (bits !== undefined) throw invalid(entry, 'has a network size behind a name');
     return { host: canonicalHost(name), network: null, port };
   }
   const widest = address.kind() === 'ipv4' ? 32 : 128;
   const size = bits === undefined ? widest : Number(bits);
-  if (size > widest) throw invalid(`has a network size above ${widest}`);
+  if (size > widest) throw invalid(entry, `has a network size above ${widest}`);
   return { host: null, network: [address, size], port };
 }
 
@@ -52,7 +59,7 @@ export function parseAllowList(entries: readonly string[]): AllowList {
       if (address === null) return false;
       return rules.some(({ network, port: only }) => {
         if (network === null || (only !== null && only !== port)) return false;
-        return address.kind() === network[0].kind() && address.match(network[0] as never, network[1]);
+        return address.kind() === network[0].kind() && address.match(network[0], network[1]);
       });
     },
   };

@@ -4,7 +4,7 @@ import { lookup as systemLookup } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { buildConnector } from 'undici';
 import type { Failure } from '../../domain/failures.js';
-import { failure } from '../../domain/failures.js';
+import { failure, toError } from '../../domain/failures.js';
 import { reasonNotPublic } from './address-rules.js';
 import type { AllowList } from './allow-list.js';
 
@@ -45,15 +45,15 @@ export function createGuardedConnector(guard: AddressGuard, resolveHost: Resolve
       resolveHost(hostname).then(
         (addresses) => {
           // One forbidden address among good ones is how rebinding looks: the name is refused as a whole.
-          const refusal = addresses.map(({ address }) => guard.check(host, address, port)).find((found) => found !== null);
+          const [refusal] = addresses.map(({ address }) => guard.check(host, address, port)).filter((found) => found !== null);
           const [first] = addresses;
-          if (refusal !== undefined && refusal !== null) done(refusal, '', 4);
+          if (refusal !== undefined) done(refusal, '', 4);
           else if (first === undefined) done(failure('egress.unreachable', `${host} has no address`), '', 4);
           else if (lookupOptions.all === true) done(null, [...addresses]);
           else done(null, first.address, first.family);
         },
-        (error: NodeJS.ErrnoException) => {
-          done(error, '', 4);
+        (error: unknown) => {
+          done(toError(error), '', 4);
         },
       );
     };

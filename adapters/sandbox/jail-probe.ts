@@ -1,7 +1,8 @@
 /** Short runs of our own code in the jail: does it work here, and the font list that matplotlib would build in every job. */
-import type { JailSettings } from './jailed-python.js';
-import { startJailedPython } from './jailed-python.js';
 import { PACKAGES_INSIDE } from './bubblewrap.js';
+import type { JailSettings } from './jailed-process.js';
+import { startJailedProcess } from './jailed-process.js';
+import { startJailedPython } from './jailed-python.js';
 
 const PROBE_TIMEOUT_MS = 15_000;
 const FONT_LIST_TIMEOUT_MS = 120_000;
@@ -30,7 +31,7 @@ export async function probeJail(settings: JailSettings): Promise<void> {
 /** Build matplotlib's font list with the fonts the jail sees, into the package folder. */
 export async function warmFontList(settings: JailSettings, packagesDir: string): Promise<void> {
   const view = { ...settings.view, packagesDir, packagesWritable: true };
-  const python = startJailedPython({ ...settings, view }, FONT_LIST_SCRIPT);
+  const python = startJailedProcess({ ...settings, view }, FONT_LIST_SCRIPT);
   const timer = setTimeout(python.kill, FONT_LIST_TIMEOUT_MS);
   const exit = await python.closed;
   clearTimeout(timer);

@@ -5,7 +5,7 @@ import type { PythonJob, PythonResult, PythonRunner } from '../../domain/ports/t
 import type { JailView } from './bubblewrap.js';
 import { BWRAP_REMEDY, findBubblewrap } from './bubblewrap.js';
 import { createJobQueue } from './job-queue.js';
-import type { JailSettings } from './jailed-python.js';
+import type { JailSettings } from './jailed-process.js';
 import { probeJail, warmFontList } from './jail-probe.js';
 import { prepareEnvironment } from './python-environment.js';
 import { findInterpreter } from './python-interpreter.js';

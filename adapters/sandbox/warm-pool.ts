@@ -2,7 +2,8 @@
 import { toError } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { PythonJob, PythonResult } from '../../domain/ports/tool-runtime.js';
-import type { JailedPython, JailSettings } from './jailed-python.js';
+import type { JailSettings } from './jailed-process.js';
+import type { JailedPython } from './jailed-python.js';
 import { startJailedPython } from './jailed-python.js';
 
 export interface WarmPool {

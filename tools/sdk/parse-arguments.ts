@@ -6,7 +6,7 @@ const MAX_SHOWN_VALUE = 80;
 const MAX_SHOWN_PROBLEMS = 8;
 
 function shorten(value: unknown): string {
-  const text = value === undefined ? 'nothing' : (JSON.stringify(value) ?? typeof value);
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length > MAX_SHOWN_VALUE ? `${text.slice(0, MAX_SHOWN_VALUE)}…` : text;
 }
 
