@@ -36,12 +36,18 @@ export function systemCode(error: unknown): string | null {
   let found: string | null = null;
   let current: unknown = error;
   for (let depth = 0; depth < MAX_DEPTH && current instanceof Error; depth += 1) {
-    const code = (current as { code?: unknown }).code;
-    if (typeof code === 'string') found = code;
+    found = codeOf(current) ?? found;
     // Several addresses were tried: the first one's reason stands for all.
     current = current instanceof AggregateError ? (current.errors as readonly unknown[])[0] : current.cause;
   }
   return found;
+}
+
+/** The HTTP parser has codes of its own (HPE_…), and sometimes only its name. */
+function codeOf(error: Error): string | null {
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string') return code;
+  return error.name === 'HTTPParserError' ? 'HPE_INVALID' : null;
 }
 
 export function findNetworkError(error: unknown): NetworkFinding {

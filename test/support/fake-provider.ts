@@ -41,6 +41,8 @@ export interface FakeRequest {
   /** Parsed; tests look into it as they like. */
   readonly body: FakeBody;
   readonly atMs: number;
+  /** The caller's port: requests with the same one came over the same connection. */
+  readonly remotePort: number;
   readonly closed: Promise<FakeClose>;
 }
 
@@ -172,7 +174,16 @@ function register(
     response.once('close', () => resolve({ by: response.writableEnded ? 'server' : 'client', atMs: Date.now() }));
   });
   const { method = 'POST', headers } = request;
-  const record: FakeRequest = { index: state.requests.length + 1, method, headers, atMs: Date.now(), closed, ...seen };
+  const remotePort = request.socket.remotePort ?? 0;
+  const record: FakeRequest = {
+    index: state.requests.length + 1,
+    method,
+    headers,
+    atMs: Date.now(),
+    remotePort,
+    closed,
+    ...seen,
+  };
   state.requests.push(record);
   for (const resolve of state.waiting.get(record.index) ?? []) resolve(record);
   state.waiting.delete(record.index);
