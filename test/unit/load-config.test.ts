@@ -1,5 +1,5 @@
 /** Proves: defaults, file and environment come together by one rule, and every problem is named at once, with its place. */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { describeConfig } from '../../adapters/config/describe-config.js';
@@ -8,6 +8,8 @@ import { loadConfig } from '../../adapters/config/load-config.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { isFailure } from '../../domain/failures.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+
+const EXAMPLE = readFileSync(new URL('../../turnstone.config.example.yaml', import.meta.url), 'utf8');
 
 interface Given {
   readonly env?: Record<string, string>;
@@ -108,6 +110,30 @@ describe('loadConfig: values', () => {
       TURNSTONE_PORT_8080_TCP_ADDR: '10.0.0.1',
     };
     expect(load({ env }).server.port).toBe(8080);
+  });
+
+  it('example file: as it is shipped -> accepted, and equal to the defaults', () => {
+    const {
+      sources: _a,
+      configPath: _b,
+      dataDir: _c,
+      cacheDir: _d,
+      environment: _e,
+      ...shipped
+    } = load({ file: EXAMPLE });
+    const { sources: _f, configPath: _g, dataDir: _h, cacheDir: _i, environment: _j, ...defaults } = load();
+    expect(shipped).toEqual(defaults);
+  });
+
+  it('example file: every commented setting switched on -> accepted', () => {
+    const switchedOn = EXAMPLE.replace(
+      /^# ((database|default_model|providers|fallbacks|cache_dir|agents_dir):.*)$/gm,
+      '$1',
+    ).replace(/^# {3,}/gm, (indent) => indent.slice(2));
+    const config = load({ file: switchedOn, env: { DATABASE_PASSWORD: 'p', HOUSE_API_KEY: 'k' } });
+    expect(config.providers[0]?.models[0]?.prices?.input_per_million_micros).toBe(2_500_000);
+    expect(config.fallbacks).toHaveLength(1);
+    expect(config.database.url).toContain('turnstone:p@db');
   });
 
   it('result: somebody writes to it -> refused', () => {
