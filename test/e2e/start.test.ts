@@ -108,6 +108,21 @@ describe('turnstone start', { concurrent: false }, () => {
     expect(await modelsStatus(next.apiUrl, `${adminKey}x`)).toBe(401);
   });
 
+  it('second Ctrl-C: while the stop takes long -> ends at once, and says that the rest goes on at the next start', async () => {
+    const product = await startProductProcess(dataDir);
+    const temporal = temporalPid();
+    // A server that does not react makes the orderly stop wait for it.
+    process.kill(temporal, 'SIGSTOP');
+    onTestFinished(() => void process.kill(temporal, 'SIGKILL'));
+    product.kill('SIGINT');
+    await until(() => product.screen().includes('Stopping'), 'the stop has begun');
+    // What follows closely is the same Ctrl-C, passed on by npm; asking again later is impatience.
+    const asking = setInterval(() => product.kill('SIGINT'), 1_000);
+    onTestFinished(() => clearInterval(asking));
+    expect(await product.ended).toBe(130);
+    expect(product.log()).toContain('finished by the next start');
+  });
+
   it('port taken: -> says which and how to choose another; all that was started is stopped', async () => {
     const holder = createServer().listen(0, '127.0.0.1');
     onTestFinished(() => void holder.close());

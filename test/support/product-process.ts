@@ -27,6 +27,8 @@ export interface ProductProcess {
 export interface ProductOptions {
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Where to leave what must be stopped; default: at the end of the running test. */
+  readonly onEnd?: (cleanUp: () => Promise<void>) => void;
   /** Through npm, as the README says, in place of the launcher itself. */
   readonly npm?: boolean;
 }
@@ -72,7 +74,7 @@ export function runProduct(dataDir: string, options: ProductOptions = {}): Produ
     signalGroup: (signal) => signalTo(-(child.pid ?? 0), signal),
     kill: (signal) => void child.kill(signal),
   };
-  onTestFinished(() => endIfRunning(child, product));
+  (options.onEnd ?? onTestFinished)(() => endIfRunning(child, product));
   return product;
 }
 
