@@ -1,5 +1,12 @@
 # Ways out of the jail. Each part begins with a line `#! name`, runs by itself, and sets `escaped` to its evidence when it
 # gets what it wants; an exception means that it was stopped. Words in capitals with @ are filled in by the test.
+#! descriptors left open by the server (first: later parts open some of their own)
+import os
+known = set()
+for fd in range(4, 256):
+    try: os.fstat(fd); known.add(fd)
+    except OSError: pass
+escaped = known
 #! class walk to os
 escaped = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == "_wrap_close"][0].__init__.__globals__["sys"].modules["builtins"].open("@HOST_FILE@").read()
 #! class walk to subprocess
@@ -257,13 +264,6 @@ import os
 open("/etc/ld.so.preload", "w").write("/work/evil.so"); escaped = "wrote"
 #! sitecustomize for whoever comes next
 open("/packages/sitecustomize.py", "w").write("x"); escaped = "wrote"
-#! descriptors left open by the server
-import os
-known = set()
-for fd in range(4, 256):
-    try: os.fstat(fd); known.add(fd)
-    except OSError: pass
-escaped = known
 #! descriptors passed by the host
 import socket, os, array
 s = socket.socket(fileno=os.dup(3)); s.setblocking(False)
