@@ -76,27 +76,60 @@ function outputItems(reply: FakeAnswer, request: FakeWireRequest): WireItem[] {
 
 function addItem(add: AddEvent, reply: FakeAnswer, item: WireItem, output_index: number): void {
   const at = { item_id: item.id, output_index };
-  const deltas = (kind: FakeFrame['kind'], type: string, text: string, place: object): void => {
-    for (const delta of pieces(text, reply.chunkSize)) add(kind, type, { ...at, ...place, delta });
-  };
-  const added = item.type === 'function_call' ? { ...item, arguments: '' } : { ...item, content: [], summary: [] };
-  add('start', 'response.output_item.added', { output_index, item: { ...added, status: 'in_progress' } });
-  if (item.type === 'function_call') {
-    deltas('tool', 'response.function_call_arguments.delta', item.arguments, {});
-    add('tool', 'response.function_call_arguments.done', { ...at, name: item.name, arguments: item.arguments });
-  } else if (item.type === 'reasoning' && reply.reasoningAs === 'other') {
-    const part = { type: 'summary_text', text: '' };
-    add('reasoning', 'response.reasoning_summary_part.added', { ...at, summary_index: 0, part });
-    deltas('reasoning', 'response.reasoning_summary_text.delta', reply.reasoning ?? '', { summary_index: 0 });
-    add('reasoning', 'response.reasoning_summary_text.done', { ...at, summary_index: 0, text: reply.reasoning });
-  } else if (item.type === 'reasoning') {
-    deltas('reasoning', 'response.reasoning_text.delta', reply.reasoning ?? '', { content_index: 0 });
-    add('reasoning', 'response.reasoning_text.done', { ...at, content_index: 0, text: reply.reasoning });
-  } else {
-    deltas('text', 'response.output_text.delta', reply.text ?? '', { content_index: 0, logprobs: [] });
-    deltas('text', 'response.refusal.delta', reply.refusal ?? '', { content_index: 0 });
-  }
+  const empty = { function_call: { arguments: '' }, reasoning: { summary: [] }, message: { content: [] } }[item.type];
+  add('start', 'response.output_item.added', { output_index, item: { ...item, ...empty, status: 'in_progress' } });
+  if (item.type === 'function_call') addArguments(add, reply, item, at);
+  else if (item.type === 'reasoning') addReasoning(add, reply, at);
+  else addMessage(add, reply, at);
   add('start', 'response.output_item.done', { output_index, item: { ...item, status: 'completed' } });
+}
+
+type Place = { readonly item_id: string; readonly output_index: number };
+
+function addArguments(
+  add: AddEvent,
+  reply: FakeAnswer,
+  item: Extract<WireItem, { type: 'function_call' }>,
+  at: Place,
+): void {
+  for (const delta of pieces(item.arguments, reply.chunkSize)) {
+    add('tool', 'response.function_call_arguments.delta', { ...at, delta });
+  }
+  add('tool', 'response.function_call_arguments.done', { ...at, name: item.name, arguments: item.arguments });
+}
+
+function addReasoning(add: AddEvent, reply: FakeAnswer, at: Place): void {
+  const text = reply.reasoning ?? '';
+  const summary = reply.reasoningAs === 'other';
+  const where = summary ? { ...at, summary_index: 0 } : { ...at, content_index: 0 };
+  const type = summary ? 'summary_text' : 'reasoning_text';
+  const part = summary ? 'response.reasoning_summary_part' : 'response.content_part';
+  const piece = summary ? 'response.reasoning_summary_text' : 'response.reasoning_text';
+  add('reasoning', `${part}.added`, { ...where, part: { type, text: '' } });
+  for (const delta of pieces(text, reply.chunkSize)) add('reasoning', `${piece}.delta`, { ...where, delta });
+  add('reasoning', `${piece}.done`, { ...where, text });
+  add('reasoning', `${part}.done`, { ...where, part: { type, text } });
+}
+
+function addMessage(add: AddEvent, reply: FakeAnswer, at: Place): void {
+  const { text, refusal } = reply;
+  if (text !== undefined) {
+    const where = { ...at, content_index: 0 };
+    const part = { type: 'output_text', text: '', annotations: [], logprobs: [] };
+    add('start', 'response.content_part.added', { ...where, part });
+    for (const delta of pieces(text, reply.chunkSize)) {
+      add('text', 'response.output_text.delta', { ...where, delta, logprobs: [] });
+    }
+    add('start', 'response.output_text.done', { ...where, text, logprobs: [] });
+    add('start', 'response.content_part.done', { ...where, part: { ...part, text } });
+  }
+  if (refusal !== undefined) {
+    const where = { ...at, content_index: text === undefined ? 0 : 1 };
+    add('start', 'response.content_part.added', { ...where, part: { type: 'refusal', refusal: '' } });
+    for (const delta of pieces(refusal, reply.chunkSize)) add('text', 'response.refusal.delta', { ...where, delta });
+    add('start', 'response.refusal.done', { ...where, refusal });
+    add('start', 'response.content_part.done', { ...where, part: { type: 'refusal', refusal } });
+  }
 }
 
 function responseObject(reply: FakeAnswer, request: FakeWireRequest): { readonly status: string } {
