@@ -11,9 +11,7 @@ import type { Closers } from './closers.js';
 import { createClosers } from './closers.js';
 import { dataFolderLockPath, writeServerRecord } from './data-folder.js';
 import { ensureAdminKey } from './ensure-admin-key.js';
-import { joinParts } from './join-parts.js';
 import { openEngine } from './open-engine.js';
-import { openModels } from './open-models.js';
 import { openStore } from './open-store.js';
 import type { StartProgress } from './start-progress.js';
 
@@ -60,11 +58,13 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   const agents = await loadAgents(config.agentsDir ?? SHIPPED_AGENTS);
   await holdDataFolder(config, closers);
   installTemporalRuntime(logger);
-  const [bundlePath, store, engine, models] = await allOpened([
+  // The server's own modules load while database and Temporal, in a thread and a process of theirs, come up.
+  const [bundlePath, store, engine, models, { joinParts }] = await allOpened([
     progress.phase('Workflows', () => bundleWorkflows({ cacheDir: config.cacheDir, logger })),
     progress.phase('Database', (say) => openStore(config, logger, closers, say)),
     progress.phase('Temporal', (say) => openEngine(config, logger, closers, say)),
-    progress.phase('Models', () => openModels(config, logger)),
+    progress.phase('Models', async () => (await import('./open-models.js')).openModels(config, logger)),
+    import('./join-parts.js'),
   ]);
   const adminKey = await ensureAdminKey({
     apiKeys: store.apiKeys,
