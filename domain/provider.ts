@@ -31,28 +31,33 @@ export const providerQuirksSchema = z.strictObject({
 });
 export type ProviderQuirks = z.infer<typeof providerQuirksSchema>;
 
-export const providerSchema = z.strictObject({
-  name: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'a lower-case letter, then letters, digits and -'),
-  /** `chat`: /chat/completions, spoken by nearly everyone; `responses`: /responses. */
-  wire: z.enum(['chat', 'responses']).default('chat'),
-  base_url: z.url(),
-  api_key: z.string().min(1).optional(),
-  /** Azure and DIAL send the key as `api-key` and name the deployment in the path. */
-  dialect: z.enum(['openai', 'azure', 'dial']).default('openai'),
-  api_version: z.string().optional(),
-  headers: z.record(z.string(), z.string()).default({}),
-  models: z.array(modelSettingsSchema).default([]),
-  /** Also take model names that are not listed, as `<provider>/<anything>`. */
-  any_model: z.boolean().default(true),
-  first_byte_timeout_ms: z.int().min(100).max(600_000).default(60_000),
-  idle_timeout_ms: z.int().min(100).max(600_000).default(60_000),
-  /** Consecutive failures that open the circuit, and how long it stays open. */
-  breaker_failures: z.int().min(1).max(100).default(5),
-  breaker_open_ms: z.int().min(100).max(600_000).default(15_000),
-  quirks: providerQuirksSchema.optional(),
-  /** Why this provider is here, for the start screen. Set where a provider is found, not by hand. */
-  found: z.string().max(500).optional(),
-});
+export const providerSchema = z
+  .strictObject({
+    name: z.string().regex(/^[a-z][a-z0-9-]{0,40}$/, 'a lower-case letter, then letters, digits and -'),
+    /** `chat`: /chat/completions, spoken by nearly everyone; `responses`: /responses. */
+    wire: z.enum(['chat', 'responses']).default('chat'),
+    base_url: z.url(),
+    api_key: z.string().min(1).optional(),
+    /** Azure and DIAL send the key as `api-key` and name the deployment in the path. */
+    dialect: z.enum(['openai', 'azure', 'dial']).default('openai'),
+    api_version: z.string().optional(),
+    headers: z.record(z.string(), z.string()).default({}),
+    models: z.array(modelSettingsSchema).default([]),
+    /** Also take model names that are not listed, as `<provider>/<anything>`. */
+    any_model: z.boolean().default(true),
+    first_byte_timeout_ms: z.int().min(100).max(600_000).default(60_000),
+    idle_timeout_ms: z.int().min(100).max(600_000).default(60_000),
+    /** Consecutive failures that open the circuit, and how long it stays open. */
+    breaker_failures: z.int().min(1).max(100).default(5),
+    breaker_open_ms: z.int().min(100).max(600_000).default(15_000),
+    quirks: providerQuirksSchema.optional(),
+    /** Why this provider is here, for the start screen. Set where a provider is found, not by hand. */
+    found: z.string().max(500).optional(),
+  })
+  .refine((provider) => provider.dialect !== 'dial' || provider.wire === 'chat', {
+    path: ['wire'],
+    message: 'DIAL speaks chat completions only: leave wire out or set it to chat',
+  });
 export type ProviderSettings = z.infer<typeof providerSchema>;
 
 /** `fallbacks:` a name clients may use as `model`, and the `provider/model` names tried in order. */

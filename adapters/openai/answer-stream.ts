@@ -119,7 +119,10 @@ async function* readAnswer(call: OpenCall, response: Response, reader: WireReade
   void drain(body, guard);
 }
 
-/** Null at the end of the stream, and where the connection breaks after the provider has said why it stopped. */
+/**
+ * Any bytes count as a sign of life, comments too: gateways send them while the model behind them thinks.
+ * Null at the end of the stream, and where the connection breaks after the provider has said why it stopped.
+ */
 async function readPacket({ guard, fail }: OpenCall, body: ByteReader, reader: WireReader): Promise<Uint8Array | null> {
   try {
     const { done, value } = await body.read();

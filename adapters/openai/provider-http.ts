@@ -51,7 +51,7 @@ export function createProviderHttp(settings: ProviderSettings): ProviderHttp {
         settings.wire === 'responses'
           ? toResponsesBody(request, model, settings)
           : toChatBody(request, model, settings);
-      const headers = { Accept: 'text/event-stream' };
+      const headers = { Accept: 'text/event-stream, application/json' };
       return client.post(`${baseUrl}${path}`, { body, query, headers, signal, stream: true }).asResponse();
     },
   };

@@ -126,3 +126,9 @@ describe('list, get, health', () => {
     ]);
   });
 });
+
+describe('settings', () => {
+  it('dial with the responses wire -> refused with the remedy', () => {
+    expect(() => settings('dial', ['m'], { dialect: 'dial', wire: 'responses' })).toThrow(/set it to chat/);
+  });
+});
