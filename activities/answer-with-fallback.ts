@@ -30,8 +30,10 @@ export async function answerWithFallback(
   let lastFailure: Failure | null = null;
   for (const [position, model] of chain.entries()) {
     const assembler = createStepAssembler(step, firstIndex);
+    let silent = true;
     const outcome = await callOneModel(model, request, step.signal, (chunk) => {
-      if (!assembler.hasOutput() && chunk.type === 'text-delta') noteFirstToken(step);
+      if (silent) noteFirstToken(step);
+      silent = false;
       assembler.push(chunk);
     });
     step.modelCalls.push(outcome.entry);
@@ -96,6 +98,7 @@ function fallBack(
   });
 }
 
+/** Text, reasoning or a call: whatever the model says first. */
 function noteFirstToken(step: StepRun): void {
   if (step.input.step !== 1) return;
   const { createdAtMs, settings } = step.context.turn;

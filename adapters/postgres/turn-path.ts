@@ -48,7 +48,7 @@ type PathRow = ItemRow & { readonly is_call: boolean } & {
 
 const CALL_COLUMNS = TOOL_CALL_COLUMNS.replaceAll(/k\.(\w+)/g, 'k.$1 as call_$1');
 
-/** The turn, and in one more query everything a model step is built from. */
+/** The turn, and in one more query everything a model step is built from: back to the newest turn that was compacted. */
 export async function loadStepContext(
   connection: Connection,
   scope: Scope,
@@ -57,19 +57,11 @@ export async function loadStepContext(
   const turn = await readTurn(connection, scope, turnId);
   if (turn === null) return null;
   const { rows } = await sql<PathRow>`
-    with recursive ${chainFrom(scope, turnId, true)},
-    newest as materialized (
-      select c.depth, n.step, n.index from chain c
-      cross join lateral (
-        select s.step, s.index from items s
-        where s.tenant_id = c.tenant_id and s.turn_id = c.id and s.type = 'compaction'
-        order by s.step desc, s.index desc limit 1) n
-      order by c.depth desc limit 1)
+    with recursive ${chainFrom(scope, turnId, true)}
     select ${sql.raw(ITEM_COLUMNS)}, k.turn_id is not null as is_call, ${sql.raw(CALL_COLUMNS)}
     from chain c
     join items i on i.tenant_id = c.tenant_id and i.turn_id = c.id
     left join tool_calls k on k.tenant_id = i.tenant_id and k.turn_id = i.turn_id and k.step = i.step and k.item_id = i.item_id
-    where not exists (select 1 from newest n where (c.depth, i.step, i.index) < (n.depth, n.step, n.index))
     order by c.depth, i.step, i.index, k.call_index`.execute(connection);
   return { turn, path: rows.map(fromItemRow), toolCalls: rows.filter((row) => row.is_call).map(toCall) };
 }

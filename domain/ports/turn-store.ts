@@ -34,7 +34,10 @@ export type AcceptOutcome =
 /** Everything a model step is built from. */
 export interface StepContext {
   readonly turn: TurnRecord;
-  /** Items of all ancestors (oldest first) and of the turn itself, in order. Starts at the newest compaction item. */
+  /**
+   * Items of the ancestors (oldest first) and of the turn itself, in order. Starts with the first item of the newest turn
+   * that holds a compaction item: what came before it is in the summary.
+   */
   readonly path: readonly StoredItem[];
   /** Calls of the path's turns, in order. */
   readonly toolCalls: readonly ToolCallRecord[];

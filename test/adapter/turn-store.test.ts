@@ -42,19 +42,22 @@ describeOnDatabases('turn store', (open) => {
     expect((await turns.loadContext(scope, turn.id))?.toolCalls).toMatchObject([{ status: 'pending' }]);
   });
 
-  it('loadContext: a compaction on the path -> starts there, in its own turn or in an ancestor', async () => {
+  it('loadContext: a compaction on the path -> starts with the turn that holds it, whole', async () => {
     const bench = await aStoreBench(open());
     const { turns, scope } = bench;
     const first = await bench.answered('old');
     const second = await turns.accept(scope, aNewTurn({ parentId: first.id, input: [aMessage('middle')] }));
     const compaction = { type: 'compaction', id: newId('compaction'), encrypted_content: 'e30' } as const;
     await turns.commitStep(scope, aStepCommit({ turnId: second.turn.id, items: [compaction, anAnswer('after')] }));
-    expect((await turns.loadContext(scope, second.turn.id))?.path.map(({ item }) => item.type)).toEqual([
-      'compaction',
-      'message',
-    ]);
+    expect(textsOf((await turns.loadContext(scope, second.turn.id))?.path ?? [])).toEqual(['middle', '', 'after']);
     const third = await bench.answered('new', { parentId: second.turn.id });
-    expect(textsOf((await turns.loadContext(scope, third.id))?.path ?? [])).toEqual(['', 'after', 'new', 're: new']);
+    expect(textsOf((await turns.loadContext(scope, third.id))?.path ?? [])).toEqual([
+      'middle',
+      '',
+      'after',
+      'new',
+      're: new',
+    ]);
   });
 
   it('loadContext: an unknown turn -> null', async () => {

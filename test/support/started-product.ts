@@ -145,24 +145,24 @@ async function readStream(url: string, headers: Record<string, string>, options:
   if (response.status !== 200 || response.body === null)
     throw new Error(`${response.status}: ${await response.text()}`);
   const events: TurnEvent[] = [];
-  let left = false;
+  const reading = { left: false };
   const parser = createParser({
     onEvent: ({ data }) => {
-      if (left) return;
+      if (reading.left) return;
       const event = JSON.parse(data) as TurnEvent;
       events.push(event);
-      left = options.stop?.(event) ?? false;
+      reading.left = options.stop?.(event) ?? false;
     },
   });
   const decoder = new TextDecoder();
   try {
     for await (const chunk of response.body) {
       parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
-      if (left) leave.abort();
+      if (reading.left) leave.abort();
     }
   } catch (error) {
     // Leaving, and a server that was killed, both end the body early: the events until then are what counts.
-    if (!left && !(error instanceof TypeError)) throw error;
+    if (!reading.left && !(error instanceof TypeError)) throw error;
   }
   return events;
 }
