@@ -66,6 +66,7 @@ async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): 
   return (await insertTurn(connection, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
 }
 
+/** `lateral … limit 1` makes the planner look each row up by its id; as a join it reads all rows of the tenant. */
 async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): Promise<Surroundings> {
   const { rows } = await sql<Surroundings>`
     select r.id as replay_id, r.request_hash as replay_hash,
@@ -76,9 +77,15 @@ async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): 
     from (select ${scope.tenantId}::text as tenant_id) as me
     left join turns r on r.tenant_id = me.tenant_id and r.idempotency_key = ${turn.idempotencyKey}::text
     left join turns n on n.tenant_id = me.tenant_id and n.id = ${turn.parentId ?? null}::text
-    left join conversations c on c.tenant_id = me.tenant_id and c.id = coalesce(${turn.conversationId}::text, n.conversation_id)
-    left join turns p on p.tenant_id = me.tenant_id
-      and p.id = case when ${turn.parentId === undefined}::boolean then c.head_turn_id else n.id end
+    left join lateral (
+      select c.id, c.head_turn_id from conversations c
+      where c.tenant_id = me.tenant_id and c.id = coalesce(${turn.conversationId}::text, n.conversation_id)
+      limit 1) c on true
+    left join lateral (
+      select p.* from turns p
+      where p.tenant_id = me.tenant_id
+        and p.id = case when ${turn.parentId === undefined}::boolean then c.head_turn_id else n.id end
+      limit 1) p on true
     left join turns b on b.tenant_id = me.tenant_id and b.conversation_id = c.id
       and b.kind = 'response' and b.status in ('queued', 'in_progress')`.execute(connection);
   const [around] = rows;

@@ -12,11 +12,32 @@ import { sqlStateOf } from './store-failure.js';
 /** Our statements are constants, about a hundred; beyond this number they are not prepared, so that names cannot pile up. */
 const MAX_PREPARED = 500;
 
+/**
+ * Every query of ours finds its rows by id, through an index. Prepared plans are made once, often while tables are empty:
+ * then reading a whole table looks cheapest, and the plan would stay when the table has grown.
+ */
+const SESSION_SETTINGS =
+  'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off; set enable_material = off; ' +
+  'set plan_cache_mode = force_generic_plan';
+
 /** Wrap a pool for `PostgresDialect`. Ending the pool stays with its owner. */
 export function createClientPool(pool: pg.Pool, logger: Logger): PostgresPool {
   const nameOf = createStatementNames();
+  const prepared = new WeakSet<pg.PoolClient>();
   return {
-    connect: async () => wrapClient(await pool.connect(), nameOf, logger),
+    connect: async () => {
+      const client = await pool.connect();
+      const wrapped = wrapClient(client, nameOf, logger);
+      if (prepared.has(client)) return wrapped;
+      try {
+        await wrapped.query(SESSION_SETTINGS, []);
+      } catch (error) {
+        wrapped.release();
+        throw error;
+      }
+      prepared.add(client);
+      return wrapped;
+    },
     end: () => Promise.resolve(),
   };
 }

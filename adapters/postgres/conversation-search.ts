@@ -33,7 +33,7 @@ export async function listConversations(
 async function listRecent(connection: Connection, scope: Scope, query: ConversationQuery): Promise<HitPage> {
   const { rows } = await sql<ConversationRow>`
     select ${COLUMNS} from conversations c
-    where c.tenant_id = ${scope.tenantId}::text and ${archivedIs(query)}
+    where ${ofTenant(scope)} and ${archivedIs(query)}
       and (${query.after === null}::boolean or (c.updated_at, c.id) ${beyond(query)} (
         select a.updated_at, a.id from conversations a
         where a.tenant_id = ${scope.tenantId}::text and a.id = ${query.after}::text))
@@ -54,7 +54,7 @@ async function search(connection: Connection, scope: Scope, query: ConversationQ
       select c.id, null, null, null,
         ${TITLE_WEIGHT}::double precision * ts_rank_cd(c.title_search, websearch_to_tsquery('simple', ${q}::text))
       from conversations c
-      where c.tenant_id = ${scope.tenantId}::text and c.title_search @@ websearch_to_tsquery('simple', ${q}::text)),
+      where ${ofTenant(scope)} and c.title_search @@ websearch_to_tsquery('simple', ${q}::text)),
     best as (
       select distinct on (conversation_id) * from matches
       order by conversation_id, rank desc, turn_id desc nulls last, step desc, index desc),
@@ -102,6 +102,11 @@ async function requireCursor(connection: Connection, scope: Scope, id: string): 
   if (found === undefined) {
     throw failure('request.invalid', `there is no conversation ${id} to page on from`, { param: 'after' });
   }
+}
+
+/** As the index of the list is written; tenant ids are lower-case. */
+function ofTenant({ tenantId }: Scope): RawBuilder<unknown> {
+  return sql`lower(c.tenant_id) = ${tenantId}::text`;
 }
 
 function archivedIs({ archived }: ConversationQuery): RawBuilder<unknown> {

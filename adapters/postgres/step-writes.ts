@@ -74,7 +74,10 @@ export async function reserveSequence(connection: Connection, scope: Scope, turn
   return Number(rows[0].first_sequence);
 }
 
-/** Everything a step leaves behind, in one statement; nothing at all when the attempt is no longer the newest. */
+/**
+ * Everything a step leaves behind, in one statement; nothing at all when the attempt is no longer the newest. Each part finds
+ * its row by the ids given, not by a join with the part before it: the planner would read all rows of the tenant for that.
+ */
 export async function commitStep(connection: Connection, scope: Scope, commit: StepCommit): Promise<boolean> {
   const now = new Date();
   const spent = totalOf(commit.modelCalls);
@@ -86,10 +89,10 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
       for update),
     step as (
       update turn_steps s set result = ${toJson(commit.result)}::jsonb, committed_at = ${now}::timestamptz
-      from held
-      where s.tenant_id = held.tenant_id and s.turn_id = held.id and s.step = ${commit.step}::integer
-        and s.attempt = ${commit.attempt}::integer and s.result is null
-      returning held.tenant_id, held.id, held.principal_id, held.conversation_id),
+      where s.tenant_id = ${scope.tenantId}::text and s.turn_id = ${commit.turnId}::text and s.step = ${commit.step}::integer
+        and s.attempt = ${commit.attempt}::integer and s.result is null and exists (select 1 from held)
+      returning s.tenant_id, s.turn_id as id, (select h.principal_id from held h) as principal_id,
+        (select h.conversation_id from held h) as conversation_id),
     turn as (
       update turns t set
         input_tokens = t.input_tokens + ${spent.usage.inputTokens}::bigint,
@@ -104,7 +107,7 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         error = ${errorJson(ending?.error ?? null)}::jsonb,
         incomplete_reason = ${ending?.incompleteReason ?? null}::text,
         completed_at = ${ending === null ? null : now}::timestamptz
-      from step where t.tenant_id = step.tenant_id and t.id = step.id),
+      where t.tenant_id = ${scope.tenantId}::text and t.id = ${commit.turnId}::text and exists (select 1 from step)),
     items_written as (
       insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
       select step.tenant_id, step.id, ${commit.step}::integer, x.index, 'output', x.item_id, x.type, x.data, x.text
@@ -129,7 +132,7 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         as x(index integer, model text, outcome text, failure_code text, input_tokens bigint, cached_tokens bigint,
              output_tokens bigint, reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint,
              first_token_ms bigint, duration_ms bigint)),
-    head as (${moveHead('step', ending?.status ?? null, now)})
+    head as (${moveHead(scope, commit.turnId, ending?.status ?? null, 'step', now)})
     select count(*) as committed from step`.execute(connection);
   return Number(rows[0]?.committed ?? 0) === 1;
 }

@@ -27,9 +27,8 @@ export async function claimTool(connection: Connection, scope: Scope, key: ToolC
       for update),
     claimed as (
       update tool_calls k set status = 'running', attempt = k.attempt + 1, started_at = ${new Date()}::timestamptz
-      from before
-      where k.tenant_id = before.tenant_id and k.turn_id = before.turn_id and k.step = before.step
-        and k.call_index = before.call_index and before.status in ('pending', 'running')
+      where k.tenant_id = ${scope.tenantId}::text and k.turn_id = ${key.turnId}::text and k.step = ${key.step}::integer
+        and k.call_index = ${key.callIndex}::integer and exists (select 1 from before where status in ('pending', 'running'))
       returning k.status, k.attempt)
     select ${sql.raw(UNCHANGED_COLUMNS)}, before.status as status_before,
       coalesce(claimed.status, before.status) as status, coalesce(claimed.attempt, before.attempt) as attempt
@@ -66,12 +65,11 @@ export async function commitTool(connection: Connection, scope: Scope, receipt: 
         finished_at = ${new Date()}::timestamptz
       where tenant_id = ${scope.tenantId}::text and turn_id = ${receipt.turnId}::text and step = ${receipt.step}::integer
         and call_index = ${receipt.callIndex}::integer and attempt = ${receipt.attempt}::integer and status = 'running'
-      returning tenant_id, turn_id, step, item_id),
+      returning item_id),
     finished as (
       update items i set data = ${toJson(item)}::jsonb, type = ${item.type}::text, text = ${toSearchText(item)}::text
-      from receipt
-      where i.tenant_id = receipt.tenant_id and i.turn_id = receipt.turn_id and i.step = receipt.step
-        and i.item_id = receipt.item_id)
+      where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${receipt.turnId}::text
+        and i.step = ${receipt.step}::integer and i.item_id = (select r.item_id from receipt r))
     select count(*) as committed from receipt`.execute(connection);
   return Number(rows[0]?.committed ?? 0) === 1;
 }

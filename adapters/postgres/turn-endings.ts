@@ -14,15 +14,20 @@ import { errorJson } from './turn-rows.js';
 /**
  * The part of a closing statement that makes the closed turn the head of its conversation. A failed turn becomes no head:
  * the next message goes on from before it, as if it had not been asked.
- * @param source the part of the statement with the columns tenant_id, id and conversation_id; empty when nothing closed.
+ * @param source the part of the statement with the column conversation_id; empty when nothing closed.
  */
-export function moveHead(source: string, status: TerminalStatus | null, now: Date): RawBuilder<unknown> {
+export function moveHead(
+  scope: Scope,
+  turnId: string,
+  status: TerminalStatus | null,
+  source: string,
+  now: Date,
+): RawBuilder<unknown> {
   return sql`update conversations c set
-      head_turn_id = case when ${status}::text <> 'failed' then ${sql.raw(source)}.id else c.head_turn_id end,
+      head_turn_id = case when ${status}::text <> 'failed' then ${turnId}::text else c.head_turn_id end,
       updated_at = ${now}::timestamptz
-    from ${sql.raw(source)}
-    where ${status}::text is not null
-      and c.tenant_id = ${sql.raw(source)}.tenant_id and c.id = ${sql.raw(source)}.conversation_id`;
+    where ${status}::text is not null and c.tenant_id = ${scope.tenantId}::text
+      and c.id = (select ended.conversation_id from ${sql.raw(source)} ended)`;
 }
 
 /** @returns the turn as it is now; closing happens once, whoever asks how often. */
@@ -51,19 +56,17 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
       update turns set status = ${ending.status}::text, error = ${errorJson(ending.error)}::jsonb,
         incomplete_reason = ${ending.incompleteReason}::text, completed_at = ${now}::timestamptz
       where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
-      returning tenant_id, id, conversation_id),
+      returning conversation_id),
     items_ended as (
       update items i set data = jsonb_set(i.data, '{status}',
           case when i.type = 'web_search_call' then '"failed"'::jsonb else '"incomplete"'::jsonb end)
-      from closed
-      where i.tenant_id = closed.tenant_id and i.turn_id = closed.id and i.direction = 'output'
+      where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${turnId}::text and i.direction = 'output'
         and i.data ->> 'status' in ('in_progress', 'interpreting', 'searching')),
     calls_ended as (
       update tool_calls k set status = 'cancelled', finished_at = ${now}::timestamptz
-      from closed
-      where k.tenant_id = closed.tenant_id and k.turn_id = closed.id
+      where k.tenant_id = ${scope.tenantId}::text and k.turn_id = ${turnId}::text
         and k.kind = 'tool' and k.status in ('pending', 'running'))
-    ${moveHead('closed', ending.status, now)}`.execute(connection);
+    ${moveHead(scope, turnId, ending.status, 'closed', now)}`.execute(connection);
 }
 
 /** Children and the conversation's head move up to the deleted turn's parent. */
@@ -79,14 +82,13 @@ export async function removeTurn(connection: Connection, scope: Scope, turnId: s
   await sql`
     with gone as (
       delete from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
-      returning tenant_id, id, parent_id, conversation_id),
+      returning parent_id, conversation_id),
     children as (
-      update turns t set parent_id = gone.parent_id from gone
-      where t.tenant_id = gone.tenant_id and t.parent_id = gone.id)
-    update conversations c set head_turn_id = gone.parent_id from gone
-    where c.tenant_id = gone.tenant_id and c.id = gone.conversation_id and c.head_turn_id = gone.id`.execute(
-    connection,
-  );
+      update turns t set parent_id = (select gone.parent_id from gone)
+      where t.tenant_id = ${scope.tenantId}::text and t.parent_id = ${turnId}::text)
+    update conversations c set head_turn_id = (select gone.parent_id from gone)
+    where c.tenant_id = ${scope.tenantId}::text and c.id = (select gone.conversation_id from gone)
+      and c.head_turn_id = ${turnId}::text`.execute(connection);
   return true;
 }
 

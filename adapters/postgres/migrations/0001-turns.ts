@@ -1,6 +1,10 @@
 /**
- * The first tables. Every table carries `tenant_id` as the first column of its primary key, and row-level security that
- * fails closed: without the role and the tenant of a transaction there are no rows.
+ * The first tables. Every table carries `tenant_id` in its primary key, and row-level security that fails closed: without
+ * the role and the tenant of a transaction there are no rows.
+ *
+ * No index begins with `tenant_id`, on purpose: row-level security adds `tenant_id = …` to every query, and on a database
+ * without statistics (a new one; PGlite gathers none at all) the planner holds an index on the tenant for as good as one
+ * on the id, and would read all rows of the tenant to find one. Lists of a tenant have an index on `lower(tenant_id)`.
  */
 import { sql } from 'kysely';
 import type { Kysely, Migration } from 'kysely';
@@ -55,9 +59,9 @@ const CONVERSATIONS = [
     created_at timestamptz not null,
     updated_at timestamptz not null,
     title_search tsvector generated always as (to_tsvector('simple', coalesce(title, ''))) stored,
-    primary key (tenant_id, id)
+    primary key (id, tenant_id)
   )`,
-  'create index conversations_recent on conversations (tenant_id, updated_at, id)',
+  'create index conversations_recent on conversations (lower(tenant_id), updated_at, id)',
 ];
 
 const TURNS = [
@@ -92,14 +96,14 @@ const TURNS = [
     last_sequence bigint,
     created_at timestamptz not null,
     completed_at timestamptz,
-    primary key (tenant_id, id),
+    primary key (id, tenant_id),
     foreign key (tenant_id, conversation_id) references conversations (tenant_id, id) on delete cascade
   )`,
-  `create unique index turns_idempotency on turns (tenant_id, idempotency_key) where idempotency_key is not null`,
-  `create unique index turns_one_open on turns (tenant_id, conversation_id)
+  `create unique index turns_idempotency on turns (idempotency_key, tenant_id) where idempotency_key is not null`,
+  `create unique index turns_one_open on turns (conversation_id, tenant_id)
     where kind = 'response' and status in ('queued', 'in_progress') and conversation_id is not null`,
-  `create index turns_of_conversation on turns (tenant_id, conversation_id) where conversation_id is not null`,
-  `create index turns_children on turns (tenant_id, parent_id) where parent_id is not null`,
+  `create index turns_of_conversation on turns (conversation_id) where conversation_id is not null`,
+  `create index turns_children on turns (parent_id) where parent_id is not null`,
   `create index turns_open on turns (created_at) where status in ('queued', 'in_progress')`,
   `create index turns_unstored on turns (completed_at) where not stored`,
 ];
@@ -113,7 +117,7 @@ const STEPS = [
     result jsonb,
     claimed_at timestamptz not null,
     committed_at timestamptz,
-    primary key (tenant_id, turn_id, step),
+    primary key (turn_id, step, tenant_id),
     foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete cascade
   )`,
   `create table items (
@@ -127,12 +131,12 @@ const STEPS = [
     data jsonb not null,
     text text not null,
     search tsvector generated always as (to_tsvector('simple', left(text, ${String(SEARCH_TEXT_MAX_CHARS)}))) stored,
-    primary key (tenant_id, turn_id, step, index),
+    primary key (turn_id, step, index, tenant_id),
     foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete cascade
   )`,
-  'create index items_by_id on items (tenant_id, item_id)',
+  'create index items_by_id on items (item_id)',
   'create index items_search on items using gin (search)',
-  `create index items_compactions on items (tenant_id, turn_id) where type = 'compaction'`,
+  `create index items_compactions on items (turn_id) where type = 'compaction'`,
   `create table tool_calls (
     tenant_id text not null,
     turn_id text not null,
@@ -154,10 +158,10 @@ const STEPS = [
     duration_ms bigint,
     started_at timestamptz,
     finished_at timestamptz,
-    primary key (tenant_id, turn_id, step, call_index),
+    primary key (turn_id, step, call_index, tenant_id),
     foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete cascade
   )`,
-  'create index tool_calls_by_item on tool_calls (tenant_id, item_id)',
+  'create index tool_calls_by_item on tool_calls (item_id)',
   // The ledger outlives the turns it counts: deleting a conversation does not make its cost undone.
   `create table model_calls (
     tenant_id text not null references tenants on delete cascade,
@@ -178,9 +182,9 @@ const STEPS = [
     first_token_ms bigint,
     duration_ms bigint not null,
     created_at timestamptz not null,
-    primary key (tenant_id, turn_id, step, attempt, index)
+    primary key (turn_id, step, attempt, index, tenant_id)
   )`,
-  'create index model_calls_recent on model_calls (tenant_id, created_at)',
+  'create index model_calls_recent on model_calls (lower(tenant_id), created_at)',
 ];
 
 const KEYS_AND_FILES = [
@@ -195,7 +199,7 @@ const KEYS_AND_FILES = [
     created_at timestamptz not null,
     expires_at timestamptz,
     revoked_at timestamptz,
-    primary key (tenant_id, id)
+    primary key (id, tenant_id)
   )`,
   'create unique index api_keys_hash on api_keys (hash)',
   `create table files (
@@ -207,15 +211,14 @@ const KEYS_AND_FILES = [
     sha256 text not null,
     purpose text not null check (purpose in ('user_data', 'assistant_output')),
     created_at timestamptz not null,
-    primary key (tenant_id, id)
+    primary key (id, tenant_id)
   )`,
-  'create index files_by_content on files (tenant_id, sha256)',
+  'create index files_by_content on files (sha256)',
 ];
 
 /**
  * Full-text search runs as the system role, since a policy with a tenant keeps the planner from the search index (the match
- * operator is not leakproof). The function applies the tenant itself, so it fails closed like the tables do; it does so in
- * a form no index serves, since without statistics (PGlite gathers none) the planner would take one of those instead.
+ * operator is not leakproof). The function applies the tenant itself, so it fails closed like the tables do.
  */
 const SEARCH = [
   `create function turnstone_search(query text, row_limit integer)
@@ -224,7 +227,7 @@ const SEARCH = [
       with found as materialized (
         select i.tenant_id, i.turn_id, i.step, i.index, i.search from items i
         where i.search @@ websearch_to_tsquery('simple', query)
-          and i.tenant_id || '' = current_setting('turnstone.tenant', true)),
+          and i.tenant_id = current_setting('turnstone.tenant', true)),
       newest as materialized (
         select t.conversation_id, f.turn_id, f.step, f.index, f.search
         from found f join turns t on t.tenant_id = f.tenant_id and t.id = f.turn_id
@@ -237,7 +240,6 @@ const SEARCH = [
     $$`,
   `do $$ begin
     execute format('alter function turnstone_search(text, integer) set search_path = %I, pg_temp', current_schema());
-    alter function turnstone_search(text, integer) set enable_seqscan = off; -- again for want of statistics
     execute format('grant create on schema %I to turnstone_system', current_schema());
     alter function turnstone_search(text, integer) owner to turnstone_system;
     execute format('revoke create on schema %I from turnstone_system', current_schema());
