@@ -56,9 +56,12 @@ export interface ConversationStore {
   item(scope: Scope, id: string, itemId: string): Promise<StoredItem | null>;
   /** Adds items after the head as a node of their own, in one transaction. @throws `conversation.not-found`, `conversation.busy`. */
   addItems(scope: Scope, id: string, nodeId: string, items: readonly Item[]): Promise<readonly StoredItem[]>;
-  /** @returns false when there is no such item. */
+  /** @returns false when there is no such item. @throws `conversation.busy` when it belongs to a running turn. */
   removeItem(scope: Scope, id: string, itemId: string): Promise<boolean>;
   export(scope: Scope, id: string): Promise<ConversationBundle | null>;
-  /** Writes a bundle under new ids. @returns the new conversation. */
+  /**
+   * Writes a bundle under new ids; a turn that was running when exported becomes `cancelled`.
+   * @returns the new conversation. @throws `request.invalid` when the bundle contradicts itself.
+   */
   import(scope: Scope, bundle: ConversationBundle): Promise<Conversation>;
 }

@@ -171,10 +171,16 @@ export interface TurnStore {
   replaceItem(scope: Scope, turnId: string, step: number, index: number, item: Item): Promise<void>;
   /** The whole result of a tool call of this conversation path, by the id of its item. */
   fullResult(scope: Scope, turnId: string, itemId: string): Promise<string | null>;
-  /** Delete a turn and its items. Children keep their place: their parent becomes the deleted turn's parent. */
+  /**
+   * Delete a turn and its items. Children keep their place: their parent becomes the deleted turn's parent.
+   * @returns false when there is none. @throws `response.still-running`.
+   */
   remove(scope: Scope, turnId: string): Promise<boolean>;
-  /** System-wide, oldest first: turns without a terminal state older than `olderThanMs`. */
+  /** System-wide, oldest first: turns without a terminal state whose age is more than `olderThanMs`. */
   listOpen(olderThanMs: number, limit: number): Promise<readonly OpenTurn[]>;
-  /** System-wide: delete turns with `store: false` that ended before `endedBeforeMs`. @returns how many. */
+  /**
+   * System-wide: delete turns with `store: false` that ended before `endedBeforeMs` (since the epoch). Turns in a
+   * conversation stay: the conversation keeps them. @returns how many.
+   */
   purgeUnstored(endedBeforeMs: number, limit: number): Promise<number>;
 }
