@@ -7,7 +7,7 @@ import type { Scope } from '../domain/scope.js';
 export interface Caller {
   readonly keyId: string;
   readonly scope: Scope;
-  /** False once the key is revoked or expired; looked up at most every few seconds. For requests that stay open. */
+  /** Asks the store: false once the key is revoked or expired. For requests that stay open. */
   readonly stillValid: () => Promise<boolean>;
 }
 

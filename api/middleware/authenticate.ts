@@ -29,24 +29,38 @@ function sentKey(req: Request): string | null {
 const isLive = (key: ApiKey | null, nowMs: number): key is ApiKey =>
   key !== null && key.revokedAtMs === null && (key.expiresAtMs === null || key.expiresAtMs > nowMs);
 
+interface KeyLookup {
+  /** At most `CACHE_TTL_MS` old. */
+  find(hash: string): Promise<ApiKey | null>;
+  /** As it is now. */
+  refresh(hash: string): Promise<ApiKey | null>;
+}
+
 /** Found keys, by hash, for a few seconds. Unknown keys are not kept: they would push the known ones out. */
-function createKeyLookup(store: ApiKeyStore): (hash: string) => Promise<ApiKey | null> {
+function createKeyLookup(store: ApiKeyStore): KeyLookup {
   const cache = new LRUCache<string, ApiKey>({ max: CACHE_KEYS, ttl: CACHE_TTL_MS });
-  return async (hash) => {
-    const cached = cache.get(hash);
-    if (cached !== undefined) return isLive(cached, Date.now()) ? cached : null;
+  const refresh = async (hash: string): Promise<ApiKey | null> => {
     const key = await store.findByHash(hash);
-    if (!isLive(key, Date.now())) return null;
+    if (!isLive(key, Date.now())) {
+      cache.delete(hash);
+      return null;
+    }
     cache.set(hash, key);
     return key;
   };
+  const find = async (hash: string): Promise<ApiKey | null> => {
+    const cached = cache.get(hash);
+    if (cached === undefined) return refresh(hash);
+    return isLive(cached, Date.now()) ? cached : null;
+  };
+  return { find, refresh };
 }
 
-function toCaller(key: ApiKey, hash: string, lookup: (hash: string) => Promise<ApiKey | null>): Caller {
+function toCaller(key: ApiKey, hash: string, lookup: KeyLookup): Caller {
   return {
     keyId: key.id,
     scope: { tenantId: key.tenantId, principalId: key.principalId, scopes: key.scopes },
-    stillValid: async () => (await lookup(hash)) !== null,
+    stillValid: async () => (await lookup.refresh(hash)) !== null,
   };
 }
 
@@ -76,7 +90,7 @@ export function createAuthenticate(store: ApiKeyStore): RequestHandler {
       throw failure('auth.missing', 'No API key was sent. Send it as `Authorization: Bearer <key>`.');
     }
     const hash = KEY_FORM.test(sent) ? hashApiKey(sent) : null;
-    const key = hash === null ? null : await lookup(hash);
+    const key = hash === null ? null : await lookup.find(hash);
     if (key === null || hash === null) return refuse(req);
     const context = contextOf(res);
     context.caller = toCaller(key, hash, lookup);

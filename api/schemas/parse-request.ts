@@ -31,16 +31,18 @@ function deepest(issue: Issue, prefix: Path): { issue: Issue; path: Path } {
   return deepest(first, path);
 }
 
+/** What one complaint of a branch says would be right at the union's own place, or as its `type`. */
+function expectedBy(issue: Issue): readonly string[] {
+  const here = issue.path.length === 0;
+  if (issue.code === 'invalid_union') return here || issue.path.at(-1) === 'type' ? expectedTypes(issue) : [];
+  if (issue.code === 'invalid_value') return here || issue.path.at(-1) === 'type' ? issue.values.map(String) : [];
+  return issue.code === 'invalid_type' && here ? [issue.expected] : [];
+}
+
 function expectedTypes(issue: Issue): readonly string[] {
   if (issue.code !== 'invalid_union') return [];
-  const names = issue.errors.flatMap((branch) =>
-    branch.flatMap((inner) => {
-      if (inner.code === 'invalid_union') return expectedTypes(inner);
-      if (inner.code === 'invalid_value') return inner.values.map(String);
-      return inner.code === 'invalid_type' ? [inner.expected] : [];
-    }),
-  );
-  return [...new Set(names)];
+  const { options } = issue as { readonly options?: readonly unknown[] };
+  return [...new Set([...(options ?? []).map(String), ...issue.errors.flat().flatMap(expectedBy)])];
 }
 
 function describe(issue: Issue): string {

@@ -35,7 +35,7 @@ describe('API keys', () => {
     const bodies = [];
     for (const key of [made.key, 'ts_unknown-unknown-unknown', 'short', 'ö'.repeat(20)]) {
       const answer = await fetch(`${api.url}/v1/models`, {
-        headers: { 'x-api-key': encodeURIComponent(key as string) },
+        headers: { 'x-api-key': encodeURIComponent(key) },
       });
       expect(answer.status).toBe(401);
       const { error } = (await answer.json()) as { error: { message: string; request_id: string } };

@@ -21,8 +21,10 @@ export interface ScriptedEngine extends TurnEngine {
   readonly started: StartTurn[];
   /** Lets turns that wait go on. */
   release(): void;
-  /** Makes the next starts fail. */
+  /** Makes starts fail until null is given. */
   failStarts(error: Error | null): void;
+  /** How many starts have failed. */
+  refusals(): number;
   /** Resolves when everything that was started has been played. */
   idle(): Promise<void>;
 }
@@ -176,7 +178,8 @@ async function playAnswer(
       { type: 'turnstone:step.reset', step: 1, attempt: 2, output_index: index, reason: 'model.stream-cut' },
     ]);
   }
-  const pieces = answer.match(/.{1,8}/gs) ?? [];
+  const size = Math.max(8, Math.ceil(answer.length / 200));
+  const pieces = answer.match(new RegExp(`.{1,${size}}`, 'gs')) ?? [];
   await write(textEvents(message(id, '', 'in_progress'), index, pieces));
   const held = text.startsWith('wait') ? await hold() : 'released';
   const item = message(id, answer, held === 'cancelled' ? 'incomplete' : 'completed');
@@ -196,6 +199,7 @@ export function createScriptedEngine(stage: Stage): ScriptedEngine {
   const playing = new Set<Promise<void>>();
   const waiting: (() => void)[] = [];
   let startError: Error | null = null;
+  let refused = 0;
 
   const play = async (start: StartTurn): Promise<void> => {
     const { tenantId, turnId } = start.input;
@@ -232,11 +236,15 @@ export function createScriptedEngine(stage: Stage): ScriptedEngine {
     failStarts(error) {
       startError = error;
     },
+    refusals: () => refused,
     async idle() {
       while (playing.size > 0) await Promise.all(playing);
     },
     async start(start) {
-      if (startError !== null) throw startError;
+      if (startError !== null) {
+        refused += 1;
+        throw startError;
+      }
       started.push(start);
       const played = play(start).catch((error: unknown) => {
         // A turn deleted or ended by the test while it plays is no defect of the engine.

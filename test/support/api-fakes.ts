@@ -42,13 +42,37 @@ export interface ApiFixture {
   close(): Promise<void>;
 }
 
+/** The fields tests look at, of whatever object the API answered with; a test that reads one that is not there fails. */
+export interface AnswerBody {
+  readonly id: string;
+  readonly type: string;
+  readonly key: string;
+  readonly status: string;
+  readonly title: string | null;
+  readonly archived: boolean;
+  readonly snippet: string;
+  readonly previous_response_id: string | null;
+  readonly output: readonly { readonly id: string; readonly call_id: string }[];
+  readonly data: readonly AnswerBody[];
+  readonly last_id: string;
+  readonly has_more: boolean;
+  readonly error: {
+    readonly message: string;
+    readonly code: string;
+    readonly param: string | null;
+    readonly request_id: string;
+  };
+  readonly turns: readonly {
+    readonly turn: { readonly id: string; status: string };
+    readonly items: readonly object[];
+  }[];
+}
+
 export interface Answer {
   readonly status: number;
   readonly headers: Headers;
   readonly text: string;
-  // Answers of the API are looked into freely by tests.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly json: any;
+  readonly json: AnswerBody;
 }
 
 const MODELS: readonly ModelInfo[] = [
@@ -215,6 +239,6 @@ async function send(
     status: response.status,
     headers: response.headers,
     text: answer,
-    json: isJson ? (JSON.parse(answer) as unknown) : null,
+    json: (isJson ? JSON.parse(answer) : {}) as AnswerBody,
   };
 }

@@ -87,7 +87,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
     async commitStep(scope, commit) {
       const row = open(scope, commit.turnId);
       const step = row?.steps.get(commit.step);
-      if (row === null || step?.attempt !== commit.attempt || step.result !== null) return false;
+      if (row === null || step?.attempt !== commit.attempt || step.result !== null) return null;
       step.result = commit.result;
       row.items.push(
         ...commit.items.map((item, index) => ({
@@ -115,7 +115,8 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
         usage: commit.modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage),
       };
       if (commit.ending !== null) close(scope, row, commit.ending);
-      return true;
+      row.turn = { ...row.turn, lastSequence: commit.lastSequence };
+      return row.turn;
     },
     async claimTool(scope, { turnId, step, callIndex }) {
       const row = open(scope, turnId);
