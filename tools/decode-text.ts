@@ -1,11 +1,16 @@
 /** Bytes -> text with the charset that the header, the byte order mark or the page itself names. */
 const SNIFFED_BYTES = 2048;
 
-export interface ContentType { readonly type: string; readonly charset: string | null }
+export interface ContentType {
+  readonly type: string;
+  readonly charset: string | null;
+}
 
 export function parseContentType(header: string): ContentType {
   const [type = '', ...parameters] = header.split(';');
-  const charset = parameters.map((part) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/i.exec(part)?.[1]).find((value) => value !== undefined);
+  const charset = parameters
+    .map((part) => /^\s*charset\s*=\s*"?([^"\s]+)"?\s*$/i.exec(part)?.[1])
+    .find((value) => value !== undefined);
   return { type: type.trim().toLowerCase(), charset: charset ?? null };
 }
 
@@ -18,7 +23,11 @@ function markOf(bytes: Uint8Array): string | null {
 /** `<meta charset>`, `<meta http-equiv>` and `<?xml encoding?>` in the first bytes, which are ASCII in any of these charsets. */
 function declaredIn(bytes: Uint8Array): string | null {
   const head = Buffer.from(bytes.subarray(0, SNIFFED_BYTES)).toString('latin1');
-  return /<meta[^>]+charset\s*=\s*["']?([\w-]+)/i.exec(head)?.[1] ?? /^<\?xml[^>]+encoding\s*=\s*["']([\w-]+)/i.exec(head)?.[1] ?? null;
+  return (
+    /<meta[^>]+charset\s*=\s*["']?([\w-]+)/i.exec(head)?.[1] ??
+    /^<\?xml[^>]+encoding\s*=\s*["']([\w-]+)/i.exec(head)?.[1] ??
+    null
+  );
 }
 
 function decoderFor(label: string | null): InstanceType<typeof TextDecoder> | null {
@@ -31,6 +40,7 @@ function decoderFor(label: string | null): InstanceType<typeof TextDecoder> | nu
 }
 
 export function decodeText(bytes: Uint8Array, charset: string | null): string {
-  const decoder = decoderFor(markOf(bytes)) ?? decoderFor(charset) ?? decoderFor(declaredIn(bytes)) ?? new TextDecoder('utf-8');
+  const decoder =
+    decoderFor(markOf(bytes)) ?? decoderFor(charset) ?? decoderFor(declaredIn(bytes)) ?? new TextDecoder('utf-8');
   return decoder.decode(bytes);
 }

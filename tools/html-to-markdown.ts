@@ -5,16 +5,24 @@ import { failure } from '../domain/failures.js';
 
 const WORKER = new URL('./html-worker.mjs', import.meta.url);
 /** The largest honest pages take a second or two. */
-const TIME_LIMIT_MS = 15_000;
+const TIME_LIMIT_MS = 10_000;
 /** Five megabytes of HTML need about 200 MB as a tree. */
 const MEMORY_LIMIT_MB = 512;
 const MAX_MARKDOWN_CHARS = 5_000_000;
 
 const answerSchema = z.object({ title: z.string(), markdown: z.string() });
 
-export interface MarkdownPage { readonly title: string; readonly markdown: string }
+export interface MarkdownPage {
+  readonly title: string;
+  readonly markdown: string;
+}
 
-export interface HtmlPage { readonly html: string; readonly url: string; readonly signal: AbortSignal; readonly timeLimitMs?: number }
+export interface HtmlPage {
+  readonly html: string;
+  readonly url: string;
+  readonly signal: AbortSignal;
+  readonly timeLimitMs?: number;
+}
 
 /** @throws `tool.failed` when the page is more than the limits take; `turn.cancelled`. */
 export function htmlToMarkdown({ html, url, signal, timeLimitMs = TIME_LIMIT_MS }: HtmlPage): Promise<MarkdownPage> {
@@ -54,7 +62,12 @@ export function htmlToMarkdown({ html, url, signal, timeLimitMs = TIME_LIMIT_MS 
       });
     });
     worker.once('error', (error: NodeJS.ErrnoException) => {
-      fail(error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? `its HTML needs more than ${MEMORY_LIMIT_MB} MB of memory` : 'its HTML could not be parsed', error);
+      fail(
+        error.code === 'ERR_WORKER_OUT_OF_MEMORY'
+          ? `its HTML needs more than ${MEMORY_LIMIT_MB} MB of memory`
+          : 'its HTML could not be parsed',
+        error,
+      );
     });
     if (signal.aborted) onAbort();
   });

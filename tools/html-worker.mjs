@@ -15,7 +15,10 @@ const NOISE = 'script, style, noscript, template, iframe, object, embed, svg, ca
 function absolutize(document, pageUrl) {
   const baseHref = document.querySelector('base[href]')?.getAttribute('href') ?? '';
   const base = URL.canParse(baseHref, pageUrl) ? new URL(baseHref, pageUrl).href : pageUrl;
-  for (const [selector, attribute] of [['a[href]', 'href'], ['img[src]', 'src']]) {
+  for (const [selector, attribute] of [
+    ['a[href]', 'href'],
+    ['img[src]', 'src'],
+  ]) {
     for (const element of document.querySelectorAll(selector)) {
       const value = element.getAttribute(attribute) ?? '';
       const url = URL.canParse(value, base) ? new URL(value, base) : null;
@@ -42,7 +45,12 @@ function tableToMarkdown(table) {
 }
 
 function createTurndown() {
-  const service = new TurndownService({ headingStyle: 'atx', codeBlockStyle: 'fenced', bulletListMarker: '-', emDelimiter: '*' });
+  const service = new TurndownService({
+    headingStyle: 'atx',
+    codeBlockStyle: 'fenced',
+    bulletListMarker: '-',
+    emDelimiter: '*',
+  });
   service.remove(NOISE.split(', '));
   service.addRule('table', {
     // A table inside a table lays a page out; its cells are read as text.
@@ -78,7 +86,8 @@ function textOf(root) {
     const node = stack.pop();
     if (node.nodeType === 3) texts.push(node.data.replace(/\s+/g, ' '));
     if (/^(SCRIPT|STYLE|TEMPLATE|NOSCRIPT)$/i.test(node.nodeName)) continue;
-    for (let child = node.lastChild; child !== null && child !== undefined; child = child.previousSibling) stack.push(child);
+    for (let child = node.lastChild; child !== null && child !== undefined; child = child.previousSibling)
+      stack.push(child);
   }
   return texts.join(' ').replace(/ {2,}/g, ' ').trim();
 }
@@ -106,7 +115,9 @@ function convert(html) {
     for (const element of document.querySelectorAll(NOISE)) element.remove();
   }
   const root = article === null ? (document.body ?? document.documentElement) : article.content;
-  const markdown = toMarkdown(root).replace(/\n{3,}/g, '\n\n').trim();
+  const markdown = toMarkdown(root)
+    .replace(/\n{3,}/g, '\n\n')
+    .trim();
   return { title: (article?.title || documentTitle).slice(0, MAX_TITLE_CHARS), markdown };
 }
 

@@ -25,5 +25,7 @@ const TYPES: Readonly<Record<string, string>> = {
 
 export function mimeTypeOf(filename: string): string {
   const extension = /\.([A-Za-z0-9]+)$/.exec(filename)?.[1]?.toLowerCase() ?? '';
-  return Object.hasOwn(TYPES, extension) ? (TYPES[extension] ?? 'application/octet-stream') : 'application/octet-stream';
+  return Object.hasOwn(TYPES, extension)
+    ? (TYPES[extension] ?? 'application/octet-stream')
+    : 'application/octet-stream';
 }

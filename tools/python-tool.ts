@@ -2,7 +2,14 @@
 import { z } from 'zod';
 import { failure } from '../domain/failures.js';
 import type { FileRecord } from '../domain/ports/file-store.js';
-import type { PythonResult, PythonRunner, Tool, ToolContext, ToolFile, ToolOutput } from '../domain/ports/tool-runtime.js';
+import type {
+  PythonResult,
+  PythonRunner,
+  Tool,
+  ToolContext,
+  ToolFile,
+  ToolOutput,
+} from '../domain/ports/tool-runtime.js';
 import { mimeTypeOf } from './mime-types.js';
 import { defineTool } from './sdk/define-tool.js';
 
@@ -45,7 +52,10 @@ function chooseInputs(files: readonly ToolFile[]): { chosen: readonly ToolFile[]
   return { chosen, left };
 }
 
-async function readInputs(context: ToolContext, chosen: readonly ToolFile[]): Promise<{ filename: string; content: Uint8Array }[]> {
+async function readInputs(
+  context: ToolContext,
+  chosen: readonly ToolFile[],
+): Promise<{ filename: string; content: Uint8Array }[]> {
   const inputs: { filename: string; content: Uint8Array }[] = [];
   for (const file of chosen) inputs.push({ filename: file.filename, content: await context.files.read(file.id) });
   return inputs;
@@ -66,7 +76,13 @@ function toText(result: PythonResult, saved: readonly FileRecord[], left: readon
   if (result.stdout !== '') parts.push(cutMiddle(result.stdout, MAX_STREAM_CHARS).trimEnd());
   if (result.stderr !== '') parts.push(`stderr:\n${cutMiddle(result.stderr, MAX_STREAM_CHARS).trimEnd()}`);
   if (result.truncated) parts.push('[The output was longer than is kept; print less.]');
-  if (saved.length > 0) parts.push(['Files:', ...saved.map((file) => `- ${file.filename} (${file.mimeType}, ${file.bytes} bytes, id ${file.id})`)].join('\n'));
+  if (saved.length > 0)
+    parts.push(
+      [
+        'Files:',
+        ...saved.map((file) => `- ${file.filename} (${file.mimeType}, ${file.bytes} bytes, id ${file.id})`),
+      ].join('\n'),
+    );
   if (left.length > 0) parts.push(`[Not in the work folder, too much together: ${left.join(', ')}]`);
   return parts.length === 0 ? 'The code ran and printed nothing.' : parts.join('\n\n');
 }
@@ -93,7 +109,11 @@ export function createPythonTool(python: PythonRunner): Tool {
       for (const { filename, content } of result.files) {
         saved.push(await context.files.save({ filename, mimeType: mimeTypeOf(filename), content }));
       }
-      const details = { status: result.status, duration_ms: Math.round(result.durationMs), truncated: result.truncated };
+      const details = {
+        status: result.status,
+        duration_ms: Math.round(result.durationMs),
+        truncated: result.truncated,
+      };
       return { text: toText(result, saved, left), details, files: saved };
     },
   });

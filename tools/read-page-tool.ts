@@ -18,7 +18,10 @@ const MAX_ERROR_CHARS = 500;
 const HTML = /^(text\/html|application\/xhtml\+xml)$/;
 const TEXT = /^(text\/.+|application\/(json|xml|yaml|x-yaml|javascript|ld\+json|.+\+(json|xml|yaml)))$/;
 
-interface ReadText { readonly title: string; readonly text: string }
+interface ReadText {
+  readonly title: string;
+  readonly text: string;
+}
 
 function looksLikeHtml(bytes: Uint8Array): boolean {
   return /^\s*(<!doctype html|<html[\s>])/i.test(Buffer.from(bytes.subarray(0, 512)).toString('latin1'));
@@ -30,7 +33,10 @@ async function toText(response: EgressResponse, signal: AbortSignal): Promise<Re
   const isHtml = HTML.test(type) || (type === '' && looksLikeHtml(response.body));
   if (!isHtml && !TEXT.test(type)) {
     const what = type === '' ? 'content without a type' : `${type} (${response.body.byteLength} bytes)`;
-    throw failure('tool.failed', `${response.url} is ${what}, which read_page cannot show; it reads HTML, plain text, JSON, XML and the like`);
+    throw failure(
+      'tool.failed',
+      `${response.url} is ${what}, which read_page cannot show; it reads HTML, plain text, JSON, XML and the like`,
+    );
   }
   const text = decodeText(response.body, charset);
   if (!isHtml) return { title: '', text };
@@ -50,13 +56,16 @@ async function refuseErrorPage(response: EgressResponse, signal: AbortSignal): P
     () => '',
   );
   signal.throwIfAborted();
-  throw failure('egress.http-error', `${response.url} answered with HTTP ${response.status}${said === '' ? '' : `: ${said}`}`);
+  throw failure(
+    'egress.http-error',
+    `${response.url} answered with HTTP ${response.status}${said === '' ? '' : `: ${said}`}`,
+  );
 }
 
 /** Page breaks between lines where that costs at most a tenth of a page. */
 function splitPages(text: string): readonly string[] {
   const pages: string[] = [];
-  for (let from = 0; from < text.length; ) {
+  for (let from = 0; from < text.length;) {
     const end = Math.min(text.length, from + CHARS_PER_PAGE);
     const lineEnd = end < text.length ? text.lastIndexOf('\n', end) : -1;
     const isHigh = (text.charCodeAt(end - 1) & 0xfc00) === 0xd800;
@@ -70,8 +79,12 @@ function splitPages(text: string): readonly string[] {
 function toOutput(response: EgressResponse, { title, text }: ReadText, page: number): ToolOutput {
   const pages = splitPages(text);
   const content = pages[page - 1];
-  if (content === undefined) throw failure('tool.invalid-arguments', `The page ${page} does not exist: ${response.url} has ${pages.length}`, { param: 'page' });
-  const body = text.trim() === '' ? '[The page has no readable text; it may need JavaScript or a sign-in.]' : content.trimEnd();
+  if (content === undefined)
+    throw failure('tool.invalid-arguments', `The page ${page} does not exist: ${response.url} has ${pages.length}`, {
+      param: 'page',
+    });
+  const body =
+    text.trim() === '' ? '[The page has no readable text; it may need JavaScript or a sign-in.]' : content.trimEnd();
   const next = page < pages.length ? `; ask for page ${page + 1}` : '';
   const lines = [
     ...(title === '' ? [] : [`# ${title}`]),

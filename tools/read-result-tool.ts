@@ -12,11 +12,16 @@ const RESULT_BUDGET_CHARS = MAX_LIMIT + 2000;
 const MAX_HITS = 20;
 const HIT_CONTEXT_CHARS = 200;
 
-interface Window { readonly text: string; readonly from: number; readonly to: number }
+interface Window {
+  readonly text: string;
+  readonly from: number;
+  readonly to: number;
+}
 
 /** A piece of the text that does not cut a surrogate pair in two. */
 function windowOf(text: string, offset: number, limit: number): Window {
-  const isLow = (index: number): boolean => index > 0 && index < text.length && (text.charCodeAt(index) & 0xfc00) === 0xdc00;
+  const isLow = (index: number): boolean =>
+    index > 0 && index < text.length && (text.charCodeAt(index) & 0xfc00) === 0xdc00;
   const from = isLow(offset) ? offset - 1 : offset;
   const end = Math.min(text.length, from + limit);
   const to = isLow(end) && end - 1 > from ? end - 1 : end;
@@ -26,13 +31,19 @@ function windowOf(text: string, offset: number, limit: number): Window {
 function findHits(text: string, find: string, offset: number): readonly number[] {
   const [haystack, needle] = [text.toLowerCase(), find.toLowerCase()];
   const hits: number[] = [];
-  for (let at = haystack.indexOf(needle, offset); at >= 0 && hits.length < MAX_HITS; at = haystack.indexOf(needle, at + needle.length)) hits.push(at);
+  for (
+    let at = haystack.indexOf(needle, offset);
+    at >= 0 && hits.length < MAX_HITS;
+    at = haystack.indexOf(needle, at + needle.length)
+  )
+    hits.push(at);
   return hits;
 }
 
 function showHits(text: string, find: string, offset: number, limit: number): string {
   const hits = findHits(text, find, offset);
-  if (hits.length === 0) return `${JSON.stringify(find)} does not occur after offset ${offset}; the result has ${text.length} characters.`;
+  if (hits.length === 0)
+    return `${JSON.stringify(find)} does not occur after offset ${offset}; the result has ${text.length} characters.`;
   const shown: string[] = [];
   let used = 0;
   for (const at of hits) {
@@ -62,8 +73,18 @@ export function createReadResultTool(): Tool {
     input: z.object({
       id: z.string().min(1).max(128).describe('The id of the result, as named where it was cut.'),
       offset: z.int().min(0).default(0).describe('First character to read, from 0.'),
-      limit: z.int().min(1).max(MAX_LIMIT).default(DEFAULT_LIMIT).describe(`Number of characters, at most ${MAX_LIMIT}.`),
-      find: z.string().min(1).max(500).optional().describe('Show only the places after offset where this text occurs, whatever its case.'),
+      limit: z
+        .int()
+        .min(1)
+        .max(MAX_LIMIT)
+        .default(DEFAULT_LIMIT)
+        .describe(`Number of characters, at most ${MAX_LIMIT}.`),
+      find: z
+        .string()
+        .min(1)
+        .max(500)
+        .optional()
+        .describe('Show only the places after offset where this text occurs, whatever its case.'),
     }),
     effect: 'read',
     timeoutMs: TIMEOUT_MS,
@@ -71,9 +92,16 @@ export function createReadResultTool(): Tool {
     run: async ({ id, offset, limit, find }, context) => {
       const text = await context.results.read(id);
       if (text === null) {
-        throw failure('item.not-found', `There is no result ${id} in this conversation; use the id that the cut result names`, { param: 'id' });
+        throw failure(
+          'item.not-found',
+          `There is no result ${id} in this conversation; use the id that the cut result names`,
+          { param: 'id' },
+        );
       }
-      return { text: find === undefined ? showPage(text, offset, limit) : showHits(text, find, offset, limit), details: { characters: text.length } };
+      return {
+        text: find === undefined ? showPage(text, offset, limit) : showHits(text, find, offset, limit),
+        details: { characters: text.length },
+      };
     },
   });
 }

@@ -16,7 +16,8 @@ export interface AllowList {
   allowsAddress(address: string, port: number): boolean;
 }
 
-const ENTRY = /^(?<host>\[[0-9a-f:.]+\]|[^\s:/[\]]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:\/(?<bits>\d{1,3}))?(?::(?<port>\d{1,5}))?$/i;
+const ENTRY =
+  /^(?<host>\[[0-9a-f:.]+\]|[^\s:/[\]]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:\/(?<bits>\d{1,3}))?(?::(?<port>\d{1,5}))?$/i;
 
 function invalid(entry: string, why: string): Error {
   const remedy = 'write host, host:port, an address, or a network such as 10.1.0.0/16';
@@ -53,7 +54,8 @@ export function canonicalHost(host: string): string {
 export function parseAllowList(entries: readonly string[]): AllowList {
   const rules = entries.map(parseRule);
   return {
-    allowsHost: (host, port) => rules.some((rule) => rule.host === canonicalHost(host) && (rule.port === null || rule.port === port)),
+    allowsHost: (host, port) =>
+      rules.some((rule) => rule.host === canonicalHost(host) && (rule.port === null || rule.port === port)),
     allowsAddress: (text, port) => {
       const address = normalAddress(text);
       if (address === null) return false;

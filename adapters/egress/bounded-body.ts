@@ -22,23 +22,34 @@ function decoderFor(encoding: string, host: string): Transform | null {
     case '':
       return null;
     default:
-      throw failure('egress.unreachable', `${host} answered in the encoding ${JSON.stringify(encoding.slice(0, 40))}, which was not asked for`);
+      throw failure(
+        'egress.unreachable',
+        `${host} answered in the encoding ${JSON.stringify(encoding.slice(0, 40))}, which was not asked for`,
+      );
   }
 }
 
 function decodersFor(contentEncoding: string, host: string): readonly Transform[] {
   const encodings = contentEncoding.split(',').map((part) => part.trim().toLowerCase());
-  if (encodings.length > MAX_ENCODINGS) throw failure('egress.too-large', `${host} answered with ${encodings.length} stacked encodings`);
+  if (encodings.length > MAX_ENCODINGS)
+    throw failure('egress.too-large', `${host} answered with ${encodings.length} stacked encodings`);
   return encodings
     .reverse()
     .map((encoding) => decoderFor(encoding, host))
     .filter((decoder) => decoder !== null);
 }
 
-export interface BodyLimits { readonly maxBytes: number; readonly host: string }
+export interface BodyLimits {
+  readonly maxBytes: number;
+  readonly host: string;
+}
 
 /** @throws `egress.too-large`; stream errors as they are. The source is destroyed in any case. */
-export async function readBounded(source: Readable, contentEncoding: string, { maxBytes, host }: BodyLimits): Promise<Uint8Array> {
+export async function readBounded(
+  source: Readable,
+  contentEncoding: string,
+  { maxBytes, host }: BodyLimits,
+): Promise<Uint8Array> {
   const decoders = decodersFor(contentEncoding, host);
   let received = 0;
   source.on('data', (chunk: Buffer) => (received += chunk.length));
@@ -54,9 +65,16 @@ export async function readBounded(source: Readable, contentEncoding: string, { m
     for await (const chunk of last) {
       const bytes = chunk as Buffer;
       kept += bytes.length;
-      if (kept > maxBytes) throw failure('egress.too-large', `${host} sent more than ${maxBytes} bytes, which is the limit for this request`);
+      if (kept > maxBytes)
+        throw failure(
+          'egress.too-large',
+          `${host} sent more than ${maxBytes} bytes, which is the limit for this request`,
+        );
       if (decoders.length > 0 && kept > RATIO_MATTERS_FROM_BYTES && kept > received * MAX_RATIO) {
-        throw failure('egress.too-large', `${host} sent compressed data that grows more than ${MAX_RATIO} times; it is taken for a decompression bomb`);
+        throw failure(
+          'egress.too-large',
+          `${host} sent compressed data that grows more than ${MAX_RATIO} times; it is taken for a decompression bomb`,
+        );
       }
       chunks.push(bytes);
     }

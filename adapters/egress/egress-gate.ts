@@ -54,8 +54,18 @@ interface Gate {
 
 /** Headers that say how a message is framed or where it goes are ours alone. */
 const OWN_HEADERS = new Set([
-  'host', 'connection', 'content-length', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'expect', 'keep-alive',
-  'proxy-authorization', 'proxy-connection', 'accept-encoding',
+  'host',
+  'connection',
+  'content-length',
+  'transfer-encoding',
+  'te',
+  'trailer',
+  'upgrade',
+  'expect',
+  'keep-alive',
+  'proxy-authorization',
+  'proxy-connection',
+  'accept-encoding',
 ]);
 const USER_AGENT = 'Turnstone/1 (+tool; fetches on behalf of a user)';
 
@@ -63,11 +73,17 @@ function firstHop(url: URL, request: EgressRequest): Hop {
   const headers: Record<string, string> = { 'user-agent': USER_AGENT, accept: '*/*' };
   for (const [name, value] of Object.entries(request.headers ?? {})) {
     const lower = name.toLowerCase();
-    if (OWN_HEADERS.has(lower)) throw failure('request.invalid', `The header ${lower} cannot be set on an outgoing request`);
+    if (OWN_HEADERS.has(lower))
+      throw failure('request.invalid', `The header ${lower} cannot be set on an outgoing request`);
     headers[lower] = value;
   }
   const method = request.method ?? 'GET';
-  return { url, method, headers: { ...headers, 'accept-encoding': 'gzip, deflate, br' }, body: method === 'POST' ? request.body : undefined };
+  return {
+    url,
+    method,
+    headers: { ...headers, 'accept-encoding': 'gzip, deflate, br' },
+    body: method === 'POST' ? request.body : undefined,
+  };
 }
 
 /** Checks that need no lookup: literal addresses never reach the resolver. @throws `egress.blocked`. */
@@ -79,7 +95,10 @@ function checkUrl(url: URL, { guard, isOpened }: Gate): void {
     if (refusal !== null) throw refusal;
   }
   if (isBlockedPort(port) && !isOpened(host, port)) {
-    throw failure('egress.blocked', `Port ${port} of ${host} may not be reached: it belongs to a service that is not HTTP. An operator can open it with egress.allow: ["${url.hostname}:${port}"]`);
+    throw failure(
+      'egress.blocked',
+      `Port ${port} of ${host} may not be reached: it belongs to a service that is not HTTP. An operator can open it with egress.allow: ["${url.hostname}:${port}"]`,
+    );
   }
 }
 
@@ -109,7 +128,10 @@ async function sendHop(hop: Hop, agent: Agent, request: EgressRequest & { maxByt
   const announced = Number(headers['content-length'] ?? 0);
   if (hop.method !== 'HEAD' && announced > request.maxBytes) {
     response.body.on('error', () => undefined).destroy();
-    throw failure('egress.too-large', `${host} announces ${announced} bytes; the limit for this request is ${request.maxBytes}`);
+    throw failure(
+      'egress.too-large',
+      `${host} announces ${announced} bytes; the limit for this request is ${request.maxBytes}`,
+    );
   }
   const encoding = hop.method === 'HEAD' ? '' : (headers['content-encoding'] ?? '');
   const body = await readBounded(response.body, encoding, { maxBytes: request.maxBytes, host });
@@ -127,7 +149,10 @@ async function follow(first: Hop, agent: Agent, request: EgressRequest, gate: Ga
     const location = response.headers['location'];
     if (!isRedirect(response.status, location)) return response;
     if (redirects >= gate.limits.maxRedirects) {
-      throw failure('egress.blocked', `${describeUrl(first.url)} redirects more than ${gate.limits.maxRedirects} times; the last address was on ${hop.url.host}`);
+      throw failure(
+        'egress.blocked',
+        `${describeUrl(first.url)} redirects more than ${gate.limits.maxRedirects} times; the last address was on ${hop.url.host}`,
+      );
     }
     hop = nextHop(hop, response.status, location);
   }
@@ -138,7 +163,11 @@ export function createEgress({ allow, logger, limits: given, resolveHost = resol
   const limits: EgressLimits = { ...DEFAULT_EGRESS_LIMITS, ...given };
   const allowList = parseAllowList(allow);
   const guard = createAddressGuard(allowList);
-  const gate: Gate = { guard, limits, isOpened: (host, port) => allowList.allowsHost(host, port) || allowList.allowsAddress(host, port) };
+  const gate: Gate = {
+    guard,
+    limits,
+    isOpened: (host, port) => allowList.allowsHost(host, port) || allowList.allowsAddress(host, port),
+  };
 
   const fetch = async (text: string, request: EgressRequest): Promise<EgressResponse> => {
     const url = parseOutgoingUrl(text);
@@ -158,10 +187,15 @@ export function createEgress({ allow, logger, limits: given, resolveHost = resol
       signal.throwIfAborted();
       return await follow(firstHop(url, request), agent, bounded, gate);
     } catch (error) {
-      if (request.signal.aborted) throw failure('turn.cancelled', `The request to ${url.host} was cancelled`, { cause: error });
-      if (timeout.aborted) throw failure('egress.timeout', `${url.host} did not finish answering within ${timeoutMs} ms`, { cause: error });
+      if (request.signal.aborted)
+        throw failure('turn.cancelled', `The request to ${url.host} was cancelled`, { cause: error });
+      if (timeout.aborted)
+        throw failure('egress.timeout', `${url.host} did not finish answering within ${timeoutMs} ms`, {
+          cause: error,
+        });
       const refusal = toEgressFailure(error, url.host);
-      if (refusal.code === 'egress.blocked') logger.warn({ host: url.host, reason: refusal.message }, 'an outgoing request was blocked');
+      if (refusal.code === 'egress.blocked')
+        logger.warn({ host: url.host, reason: refusal.message }, 'an outgoing request was blocked');
       throw refusal;
     } finally {
       await agent.destroy();

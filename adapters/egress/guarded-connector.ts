@@ -31,12 +31,19 @@ export function createAddressGuard(allow: AllowList): AddressGuard {
       const reason = reasonNotPublic(address);
       if (reason === null) return null;
       const target = host === address ? host : `${host} (${address})`;
-      return failure('egress.blocked', `${target} may not be reached: its address is not on the public internet (${reason}). An operator can open it with egress.allow: ["${host.includes(':') ? `[${host}]` : host}:${port}"]`);
+      return failure(
+        'egress.blocked',
+        `${target} may not be reached: its address is not on the public internet (${reason}). An operator can open it with egress.allow: ["${host.includes(':') ? `[${host}]` : host}:${port}"]`,
+      );
     },
   };
 }
 
-export function createGuardedConnector(guard: AddressGuard, resolveHost: ResolveHost, connectTimeoutMs: number): buildConnector.connector {
+export function createGuardedConnector(
+  guard: AddressGuard,
+  resolveHost: ResolveHost,
+  connectTimeoutMs: number,
+): buildConnector.connector {
   return (options, callback) => {
     const port = Number(options.port) || (options.protocol === 'https:' ? 443 : 80);
     const host = options.hostname.replace(/^\[|\]$/g, '');
@@ -45,7 +52,9 @@ export function createGuardedConnector(guard: AddressGuard, resolveHost: Resolve
       resolveHost(hostname).then(
         (addresses) => {
           // One forbidden address among good ones is how rebinding looks: the name is refused as a whole.
-          const [refusal] = addresses.map(({ address }) => guard.check(host, address, port)).filter((found) => found !== null);
+          const [refusal] = addresses
+            .map(({ address }) => guard.check(host, address, port))
+            .filter((found) => found !== null);
           const [first] = addresses;
           if (refusal !== undefined) done(refusal, '', 4);
           else if (first === undefined) done(failure('egress.unreachable', `${host} has no address`), '', 4);

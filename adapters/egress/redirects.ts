@@ -21,7 +21,10 @@ export function isRedirect(status: number, location: string | undefined): locati
 export function nextHop(hop: Hop, status: number, location: string): Hop {
   const url = parseOutgoingUrl(location, hop.url);
   if (hop.url.protocol === 'https:' && url.protocol === 'http:') {
-    throw failure('egress.blocked', `${describeUrl(hop.url)} redirects from https to http (${url.host}), which is not followed`);
+    throw failure(
+      'egress.blocked',
+      `${describeUrl(hop.url)} redirects from https to http (${url.host}), which is not followed`,
+    );
   }
   const becomesGet = hop.method === 'POST' && (status === 301 || status === 302 || status === 303);
   const sameOrigin = url.origin === hop.url.origin;

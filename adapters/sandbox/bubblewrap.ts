@@ -65,25 +65,58 @@ function pythonInside({ executable, stdlib, sharedLibrary, version }: PythonInte
 
 /** No /proc, no /sys, no /etc, no shell: libraries, Python, the packages, three devices, and two folders in memory. */
 function mounts(view: JailView, python: PythonInside): string[] {
-  const packages = view.packagesDir === null ? [] : [view.packagesWritable === true ? '--bind' : '--ro-bind', view.packagesDir, PACKAGES_INSIDE];
+  const packages =
+    view.packagesDir === null
+      ? []
+      : [view.packagesWritable === true ? '--bind' : '--ro-bind', view.packagesDir, PACKAGES_INSIDE];
   return [
-    '--ro-bind', '/usr/lib', '/usr/lib',
-    '--ro-bind-try', '/usr/lib64', '/usr/lib64',
-    '--ro-bind-try', '/lib', '/lib',
-    '--ro-bind-try', '/lib64', '/lib64',
-    '--ro-bind-try', '/usr/share/fonts', '/usr/share/fonts',
-    '--ro-bind-try', '/usr/share/zoneinfo', '/usr/share/zoneinfo',
+    '--ro-bind',
+    '/usr/lib',
+    '/usr/lib',
+    '--ro-bind-try',
+    '/usr/lib64',
+    '/usr/lib64',
+    '--ro-bind-try',
+    '/lib',
+    '/lib',
+    '--ro-bind-try',
+    '/lib64',
+    '/lib64',
+    '--ro-bind-try',
+    '/usr/share/fonts',
+    '/usr/share/fonts',
+    '--ro-bind-try',
+    '/usr/share/zoneinfo',
+    '/usr/share/zoneinfo',
     ...python.binds,
     ...packages,
-    '--ro-bind', HARNESS, '/harness/turnstone_harness.py',
-    '--ro-bind', FIGURE_BACKEND, '/harness/turnstone_figures.py',
-    '--dev-bind', '/dev/null', '/dev/null',
-    '--dev-bind', '/dev/zero', '/dev/zero',
-    '--dev-bind', '/dev/urandom', '/dev/urandom',
-    '--size', String(SCRATCH_BYTES), '--tmpfs', '/tmp',
-    '--size', String(view.diskBytes), '--tmpfs', '/work',
-    '--remount-ro', '/',
-    '--chdir', '/work',
+    '--ro-bind',
+    HARNESS,
+    '/harness/turnstone_harness.py',
+    '--ro-bind',
+    FIGURE_BACKEND,
+    '/harness/turnstone_figures.py',
+    '--dev-bind',
+    '/dev/null',
+    '/dev/null',
+    '--dev-bind',
+    '/dev/zero',
+    '/dev/zero',
+    '--dev-bind',
+    '/dev/urandom',
+    '/dev/urandom',
+    '--size',
+    String(SCRATCH_BYTES),
+    '--tmpfs',
+    '/tmp',
+    '--size',
+    String(view.diskBytes),
+    '--tmpfs',
+    '/work',
+    '--remount-ro',
+    '/',
+    '--chdir',
+    '/work',
   ];
 }
 
@@ -107,13 +140,37 @@ function environment(python: PythonInside): string[] {
 export function jailArguments(view: JailView, script: string, parameter: string): readonly string[] {
   const python = pythonInside(view.interpreter);
   return [
-    '--unshare-all', '--die-with-parent', '--new-session', '--as-pid-1', '--clearenv',
-    '--cap-drop', 'ALL', '--uid', NOBODY, '--gid', NOBODY, '--hostname', 'jail',
+    '--unshare-all',
+    '--die-with-parent',
+    '--new-session',
+    '--as-pid-1',
+    '--clearenv',
+    '--cap-drop',
+    'ALL',
+    '--uid',
+    NOBODY,
+    '--gid',
+    NOBODY,
+    '--hostname',
+    'jail',
     ...mounts(view, python),
     ...environment(python),
-    '--seccomp', String(SECCOMP_FD), '--info-fd', String(INFO_FD),
-    '--', python.executable, '-I', '-S', '-B', '-X', 'utf8', '-c', script, parameter,
+    '--seccomp',
+    String(SECCOMP_FD),
+    '--info-fd',
+    String(INFO_FD),
+    '--',
+    python.executable,
+    '-I',
+    '-S',
+    '-B',
+    '-X',
+    'utf8',
+    '-c',
+    script,
+    parameter,
   ];
 }
 
-export const HARNESS_SCRIPT = 'import sys; sys.path.append("/harness"); import turnstone_harness; turnstone_harness.main()';
+export const HARNESS_SCRIPT =
+  'import sys; sys.path.append("/harness"); import turnstone_harness; turnstone_harness.main()';

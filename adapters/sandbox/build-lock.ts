@@ -31,7 +31,12 @@ async function removeIfStale(path: string): Promise<void> {
  * Run `build` under the lock file `path`, unless `isDone` turns true while another process holds it.
  * @throws what `build` throws; the signal's reason when aborted while waiting.
  */
-export async function withBuildLock(path: string, isDone: () => Promise<boolean>, build: () => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function withBuildLock(
+  path: string,
+  isDone: () => Promise<boolean>,
+  build: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   while (!(await tryLock(path))) {
     await removeIfStale(path);
     await delay(LOOK_EVERY_MS, undefined, { signal });

@@ -13,8 +13,10 @@ function signalName(exit: { code: number | null; signal: string | null }): strin
 
 export function describeExit(exit: { readonly code: number | null; readonly signal: string | null }): string {
   const signal = signalName(exit);
-  if (signal === 'SIGKILL' || signal === 'SIGXCPU') return 'killed: the CPU time limit of this run, or the memory of the machine, was used up';
-  if (signal === 'SIGSEGV' || signal === 'SIGBUS' || signal === 'SIGABRT') return `the interpreter crashed (${signal}): often memory used up inside a library`;
+  if (signal === 'SIGKILL' || signal === 'SIGXCPU')
+    return 'killed: the CPU time limit of this run, or the memory of the machine, was used up';
+  if (signal === 'SIGSEGV' || signal === 'SIGBUS' || signal === 'SIGABRT')
+    return `the interpreter crashed (${signal}): often memory used up inside a library`;
   if (signal !== null) return `the interpreter was ended by ${signal}`;
   return `the interpreter ended without a result (exit code ${exit.code ?? 'unknown'}): the code ended the process or closed its files`;
 }

@@ -35,5 +35,6 @@ export async function warmFontList(settings: JailSettings, packagesDir: string):
   const timer = setTimeout(python.kill, FONT_LIST_TIMEOUT_MS);
   const exit = await python.closed;
   clearTimeout(timer);
-  if (exit.code !== 0) throw new Error(`building the font list ended with ${exit.code ?? exit.signal ?? 'an unknown state'}`);
+  if (exit.code !== 0)
+    throw new Error(`building the font list ended with ${exit.code ?? exit.signal ?? 'an unknown state'}`);
 }

@@ -13,7 +13,8 @@ function statusNumber(status: string, field: string): number {
 async function findExcess(pid: number, limits: PythonLimits): Promise<string | null> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const residentBytes = statusNumber(status, 'VmRSS') * 1024;
-  if (residentBytes > limits.memoryBytes) return `used ${residentBytes} bytes of memory; ${limits.memoryBytes} are allowed`;
+  if (residentBytes > limits.memoryBytes)
+    return `used ${residentBytes} bytes of memory; ${limits.memoryBytes} are allowed`;
   const threads = statusNumber(status, 'Threads');
   if (threads > limits.threads) return `ran ${threads} threads; ${limits.threads} are allowed`;
   const folder = await statfs(`/proc/${pid}/root/work`);

@@ -18,7 +18,10 @@ export interface JailSettings {
   readonly view: JailView;
 }
 
-export interface JailExit { readonly code: number | null; readonly signal: string | null }
+export interface JailExit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
 
 export interface JailedProcess {
   readonly control: Duplex;

@@ -1,5 +1,5 @@
 /** An interpreter that waits in its jail for one job, and is gone with everything it made when the job is done. */
-import { toError } from '../../domain/failures.js';
+import { failure, toError } from '../../domain/failures.js';
 import type { PythonJob, PythonResult } from '../../domain/ports/tool-runtime.js';
 import { HARNESS_SCRIPT } from './bubblewrap.js';
 import type { JobOutcome } from './control-channel.js';
@@ -24,11 +24,22 @@ export interface JailedPython {
   kill(): void;
 }
 
-interface StopReason { readonly status: 'timeout' | 'killed' | 'cancelled'; readonly note: string }
+interface StopReason {
+  readonly status: 'timeout' | 'killed' | 'cancelled';
+  readonly note: string;
+}
 /** Stops the jail for the first reason that comes up. */
-interface Stopper { readonly stop: (reason: StopReason) => void; readonly reason: () => StopReason | null }
+interface Stopper {
+  readonly stop: (reason: StopReason) => void;
+  readonly reason: () => StopReason | null;
+}
 
-function toResult(outcome: JobOutcome | null, stop: StopReason | null, exit: JailExit, output: OutputCollector): Omit<PythonResult, 'durationMs'> {
+function toResult(
+  outcome: JobOutcome | null,
+  stop: StopReason | null,
+  exit: JailExit,
+  output: OutputCollector,
+): Omit<PythonResult, 'durationMs'> {
   const printed = { stdout: output.stdout(), truncated: output.truncated() };
   const errors = output.stderr();
   if (outcome === null) {
@@ -56,7 +67,12 @@ function createStopper(jail: JailedProcess): Stopper {
 }
 
 /** Time, cancelling and the watchdog. @returns a function that ends the watch. */
-function superviseJob(job: PythonJob, jail: JailedProcess, limits: PythonLimits, stopper: Stopper): () => Promise<void> {
+function superviseJob(
+  job: PythonJob,
+  jail: JailedProcess,
+  limits: PythonLimits,
+  stopper: Stopper,
+): () => Promise<void> {
   const onAbort = (): void => {
     stopper.stop({ status: 'cancelled', note: 'cancelled' });
   };
@@ -80,9 +96,8 @@ function superviseJob(job: PythonJob, jail: JailedProcess, limits: PythonLimits,
 }
 
 /** @returns null when the interpreter ended without an answer or answered nonsense; its exit tells which. */
-async function exchange(job: PythonJob, jail: JailedProcess, ready: Promise<void>, limits: PythonLimits): Promise<JobOutcome | null> {
+async function exchange(job: PythonJob, jail: JailedProcess, limits: PythonLimits): Promise<JobOutcome | null> {
   try {
-    await ready;
     const names = distinctFilenames(job.files.map((file) => file.filename));
     const files = job.files.map((file, index) => ({ name: names[index] ?? 'file', content: file.content }));
     writeJob(jail.control, job.code, files);
@@ -92,20 +107,35 @@ async function exchange(job: PythonJob, jail: JailedProcess, ready: Promise<void
   }
 }
 
-async function runJob(job: PythonJob, jail: JailedProcess, ready: Promise<void>, limits: PythonLimits): Promise<PythonResult> {
-  const started = performance.now();
+async function runJob(
+  job: PythonJob,
+  jail: JailedProcess,
+  ready: Promise<void>,
+  limits: PythonLimits,
+): Promise<PythonResult> {
+  const begun = performance.now();
   const stopper = createStopper(jail);
   const endSupervision = superviseJob(job, jail, limits, stopper);
   const lingers = (): void => {
-    stopper.stop({ status: 'killed', note: 'killed: the interpreter gave no readable answer; the code may have written to its channel' });
+    stopper.stop({
+      status: 'killed',
+      note: 'killed: the interpreter gave no readable answer; the code may have written to its channel',
+    });
   };
   try {
-    const outcome = await exchange(job, jail, ready, limits);
+    const started = await ready.then(
+      () => null,
+      (error: unknown) => toError(error),
+    );
+    if (started !== null && stopper.reason() === null) {
+      throw failure('tool.unavailable', `The Python jail did not start: ${started.message}`, { cause: started });
+    }
+    const outcome = started === null ? await exchange(job, jail, limits) : null;
     if (outcome !== null) jail.control.destroy();
     const lingering = setTimeout(lingers, EXIT_GRACE_MS);
     const exit = await jail.closed;
     clearTimeout(lingering);
-    return { ...toResult(outcome, stopper.reason(), exit, jail.output), durationMs: performance.now() - started };
+    return { ...toResult(outcome, stopper.reason(), exit, jail.output), durationMs: performance.now() - begun };
   } finally {
     await endSupervision();
   }
@@ -118,7 +148,9 @@ export function startJailedPython(settings: JailSettings): JailedPython {
     async (error: unknown) => {
       jail.kill();
       const exit = await jail.closed;
-      throw new Error(jail.output.stderr().trim() || `${toError(error).message} (${describeExit(exit)})`, { cause: error });
+      throw new Error(jail.output.stderr().trim() || `${toError(error).message} (${describeExit(exit)})`, {
+        cause: error,
+      });
     },
   );
   // Whoever uses the process awaits `ready`; one that is thrown away unused must not be an unhandled rejection.

@@ -22,7 +22,10 @@ export function createJobQueue(concurrent: number, waitingLimit: number): JobQue
   const enter = async (signal: AbortSignal): Promise<void> => {
     if (running >= concurrent) {
       if (waiting.length >= waitingLimit) {
-        throw failure('tool.unavailable', `Python code cannot be run now: ${waiting.length} jobs wait already; try again in a moment`);
+        throw failure(
+          'tool.unavailable',
+          `Python code cannot be run now: ${waiting.length} jobs wait already; try again in a moment`,
+        );
       }
       await new Promise<void>((resolve, reject) => {
         const admit = (): void => {
@@ -50,6 +53,7 @@ export function createJobQueue(concurrent: number, waitingLimit: number): JobQue
         leave();
       }
     },
-    idle: () => (running === 0 && waiting.length === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve))),
+    idle: () =>
+      running === 0 && waiting.length === 0 ? Promise.resolve() : new Promise((resolve) => idlers.push(resolve)),
   };
 }

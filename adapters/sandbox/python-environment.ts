@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { createInterface } from 'node:readline';
 import { toError } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
@@ -29,7 +29,10 @@ export interface EnvironmentSettings {
 }
 
 /** `packagesDir` is null when only the standard library is there; `detail` says why. */
-export interface PythonEnvironment { readonly packagesDir: string | null; readonly detail: string }
+export interface PythonEnvironment {
+  readonly packagesDir: string | null;
+  readonly detail: string;
+}
 
 async function exists(path: string): Promise<boolean> {
   return stat(path).then(
@@ -39,13 +42,23 @@ async function exists(path: string): Promise<boolean> {
 }
 
 /** Run one installer to its end; its lines go to the log. @throws with its last lines. */
-function runInstaller(command: string, args: readonly string[], { logger, signal }: EnvironmentSettings): Promise<void> {
+function runInstaller(
+  command: string,
+  args: readonly string[],
+  { logger, signal }: EnvironmentSettings,
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], signal, timeout: INSTALL_TIMEOUT_MS, killSignal: 'SIGKILL' });
+    const child = spawn(command, args, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      signal,
+      timeout: INSTALL_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
     const last: string[] = [];
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
-        if (/^(Collecting|Downloading|Installing|Successfully)/.test(line.trim())) logger.info({ installer: line.trim() }, 'preparing the Python environment');
+        if (/^(Collecting|Downloading|Installing|Successfully)/.test(line.trim()))
+          logger.info({ installer: line.trim() }, 'preparing the Python environment');
         last.push(line.trim());
         if (last.length > KEPT_ERROR_LINES) last.shift();
       });
@@ -61,13 +74,39 @@ function runInstaller(command: string, args: readonly string[], { logger, signal
 /** pip writes straight into the target folder: no virtual environment, so Debian's split-off venv module is not needed. */
 async function install(target: string, packages: readonly string[], settings: EnvironmentSettings): Promise<void> {
   const { executable } = settings.interpreter;
-  const options = ['install', '--target', target, '--no-deps', '--only-binary', ':all:', '--no-input', '--disable-pip-version-check', '--progress-bar', 'off'];
+  const options = [
+    'install',
+    '--target',
+    target,
+    '--no-deps',
+    '--only-binary',
+    ':all:',
+    '--no-input',
+    '--disable-pip-version-check',
+    '--progress-bar',
+    'off',
+  ];
   try {
     await runInstaller(executable, ['-I', '-m', 'pip', ...options, ...packages], settings);
   } catch (error) {
     settings.signal.throwIfAborted();
     if (!toError(error).message.includes('No module named pip')) throw error;
-    await runInstaller('uv', ['pip', 'install', '--python', executable, '--target', target, '--no-deps', '--only-binary', ':all:', ...packages], settings);
+    await runInstaller(
+      'uv',
+      [
+        'pip',
+        'install',
+        '--python',
+        executable,
+        '--target',
+        target,
+        '--no-deps',
+        '--only-binary',
+        ':all:',
+        ...packages,
+      ],
+      settings,
+    );
   }
 }
 
@@ -103,12 +142,20 @@ async function build(target: string, packages: readonly string[], settings: Envi
  * library remains. Safe when several processes do it at once, and after a crash in the middle.
  */
 export async function prepareEnvironment(settings: EnvironmentSettings): Promise<PythonEnvironment> {
-  const { interpreter, dataDir, logger } = settings;
+  const { interpreter, logger } = settings;
+  // Absolute: the jail is started from another folder.
+  const dataDir = resolvePath(settings.dataDir);
   const packages = settings.packages ?? packagesFor(interpreter.version);
   if (packages === null) {
-    return { packagesDir: null, detail: `standard library only: no packages are pinned for Python ${interpreter.version}; install Python 3.9 to 3.13` };
+    return {
+      packagesDir: null,
+      detail: `standard library only: no packages are pinned for Python ${interpreter.version}; install Python 3.9 to 3.13`,
+    };
   }
-  const hash = createHash('sha256').update(`${interpreter.fullVersion} ${process.arch}\n${packages.join('\n')}`).digest('hex').slice(0, 12);
+  const hash = createHash('sha256')
+    .update(`${interpreter.fullVersion} ${process.arch}\n${packages.join('\n')}`)
+    .digest('hex')
+    .slice(0, 12);
   const target = join(dataDir, `python-env-${hash}`);
   const isDone = (): Promise<boolean> => exists(join(target, MARKER));
   try {
@@ -120,8 +167,15 @@ export async function prepareEnvironment(settings: EnvironmentSettings): Promise
     }
     return { packagesDir: target, detail: 'numpy, pandas and matplotlib are installed' };
   } catch (error) {
-    if (!settings.signal.aborted) logger.warn({ err: error }, 'the Python environment could not be prepared; code runs with the standard library only');
+    if (!settings.signal.aborted)
+      logger.warn(
+        { err: error },
+        'the Python environment could not be prepared; code runs with the standard library only',
+      );
     const reason = toError(error).message.slice(0, 500);
-    return { packagesDir: null, detail: `standard library only, tried again at the next start: installing packages failed (${reason})` };
+    return {
+      packagesDir: null,
+      detail: `standard library only, tried again at the next start: installing packages failed (${reason})`,
+    };
   }
 }

@@ -26,7 +26,7 @@ export interface PythonLimits {
 const MIB = 1024 * 1024;
 
 export const DEFAULT_PYTHON_LIMITS: PythonLimits = {
-  // numpy, pandas and matplotlib reserve about 700 MiB of address space before the first line of code runs.
+  // numpy, pandas and matplotlib reserve about 200 MiB of address space before the first line of code runs.
   memoryBytes: 2048 * MIB,
   diskBytes: 256 * MIB,
   diskFiles: 10_000,

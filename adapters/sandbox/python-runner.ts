@@ -2,18 +2,12 @@
 import { failure, toError } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { PythonJob, PythonResult, PythonRunner } from '../../domain/ports/tool-runtime.js';
-import type { JailView } from './bubblewrap.js';
-import { BWRAP_REMEDY, findBubblewrap } from './bubblewrap.js';
 import { createJobQueue } from './job-queue.js';
-import type { JailSettings } from './jailed-process.js';
-import { probeJail, warmFontList } from './jail-probe.js';
-import { prepareEnvironment } from './python-environment.js';
-import { findInterpreter } from './python-interpreter.js';
+import type { Runtime } from './open-runtime.js';
+import { openRuntime } from './open-runtime.js';
 import type { PythonLimits } from './python-limits.js';
 import { DEFAULT_PYTHON_LIMITS } from './python-limits.js';
-import { createWarmPool } from './warm-pool.js';
 import type { WarmPool } from './warm-pool.js';
-import { createSeccompFilter, isFilteredArchitecture } from './seccomp-filter.js';
 
 /** A job waits this long for the environment, then runs with the standard library: slow lines must not block plain code. */
 const PREPARE_WAIT_MS = 60_000;
@@ -35,22 +29,8 @@ export interface PythonRunnerOptions {
 }
 
 type Status = ReturnType<PythonRunner['status']>;
-interface Runtime { readonly pool: WarmPool; readonly status: Status }
 
-async function openJail(options: PythonRunnerOptions, limits: PythonLimits): Promise<JailSettings> {
-  if (process.platform !== 'linux') throw new Error(`Python code runs on Linux servers only, this is ${process.platform}: run the server in a Linux container or machine`);
-  if (!isFilteredArchitecture(process.arch)) throw new Error(`Python code runs on x64 and arm64 only, this is ${process.arch}`);
-  const bwrapPath = options.bwrapPath ?? (await findBubblewrap());
-  if (bwrapPath === null) throw new Error(`bubblewrap was not found: ${BWRAP_REMEDY}`);
-  const interpreter = await findInterpreter(options.pythonPath);
-  if (typeof interpreter === 'string') throw new Error(interpreter);
-  const view: JailView = { interpreter, packagesDir: null, diskBytes: limits.diskBytes };
-  const settings: JailSettings = { bwrapPath, limits, view, seccompFilter: createSeccompFilter(process.arch) };
-  await probeJail(settings).catch((error: unknown) => {
-    throw new Error(`the jail does not start (${toError(error).message}): ${BWRAP_REMEDY}`, { cause: error });
-  });
-  return settings;
-}
+const statusOf = (state: Status['state'], detail: string): Status => ({ state, backend: 'bubblewrap', detail });
 
 /**
  * Starts preparing at once, in the background. Code never runs outside the jail: where bubblewrap does not work the runner is
@@ -61,56 +41,46 @@ export function createPythonRunner(options: PythonRunnerOptions): PythonRunner {
   const logger = options.logger.child({ part: 'python' });
   const closing = new AbortController();
   const queue = createJobQueue(limits.concurrentJobs, limits.waitingJobs);
-  let status: Status = { state: 'preparing', backend: 'bubblewrap', detail: 'starting' };
+  let status = statusOf('preparing', 'starting');
   let plain: WarmPool | null = null;
 
-  const open = async (): Promise<Runtime> => {
-    const settings = await openJail(options, limits);
-    const { fullVersion } = settings.view.interpreter;
-    plain = createWarmPool({ settings, size: 0, logger });
-    status = { state: 'preparing', backend: 'bubblewrap', detail: `Python ${fullVersion}: numpy, pandas and matplotlib are being installed` };
-    const environment =
-      options.packages?.length === 0
-        ? { packagesDir: null, detail: 'standard library only, as configured' }
-        : await prepareEnvironment({
-            dataDir: options.dataDir,
-            interpreter: settings.view.interpreter,
-            logger,
-            signal: closing.signal,
-            finish: (packagesDir) => warmFontList(settings, packagesDir),
-            ...(options.packages === undefined ? {} : { packages: options.packages }),
-          });
-    const view = { ...settings.view, packagesDir: environment.packagesDir };
-    const pool = createWarmPool({ settings: { ...settings, view }, size: closing.signal.aborted ? 0 : options.poolSize, logger });
-    status = { state: 'ready', backend: 'bubblewrap', detail: `Python ${fullVersion}; ${environment.detail}` };
-    logger.info({ detail: status.detail }, 'Python is ready');
-    return { pool, status };
+  const onPlain = (pool: WarmPool, detail: string): void => {
+    plain = pool;
+    status = statusOf('preparing', detail);
   };
+  const opened = openRuntime({ ...options, limits, logger, signal: closing.signal, onPlain }).then(
+    (runtime): Runtime => {
+      status = statusOf('ready', runtime.detail);
+      logger.info({ detail: runtime.detail }, 'Python is ready');
+      return runtime;
+    },
+    (error: unknown) => {
+      status = statusOf('unavailable', toError(error).message);
+      logger.warn({ detail: status.detail }, 'Python code cannot be run on this server');
+      return null;
+    },
+  );
 
-  const opened: Promise<Runtime | null> = open().catch((error: unknown) => {
-    status = { state: 'unavailable', backend: 'bubblewrap', detail: toError(error).message };
-    logger.warn({ detail: status.detail }, 'Python code cannot be run on this server');
-    return null;
-  });
-
-  const findPool = async (signal: AbortSignal): Promise<WarmPool | null> => {
+  const findPool = async (signal: AbortSignal): Promise<WarmPool> => {
     const runtime = await waitFor(opened, options.prepareWaitMs ?? PREPARE_WAIT_MS, signal);
-    if (runtime === null) throw failure('tool.unavailable', `Python code cannot be run on this server: ${status.detail}`);
-    return runtime === 'late' ? plain : runtime.pool;
+    if (runtime === null) throw unavailable(`Python code cannot be run on this server: ${status.detail}`);
+    const pool = runtime === 'late' ? plain : runtime.pool;
+    if (pool === null)
+      throw unavailable('Python code cannot be run yet: the jail is still being tested; try again in a minute');
+    return pool;
   };
 
   const run = async (job: PythonJob): Promise<PythonResult> => {
     checkInputs(job, limits);
-    if (closing.signal.aborted) throw failure('tool.unavailable', 'Python code cannot be run: the server is shutting down');
+    if (closing.signal.aborted) throw unavailable('Python code cannot be run: the server is shutting down');
     const signal = AbortSignal.any([job.signal, closing.signal]);
-    return queue.run(signal, async () => {
-      const pool = await findPool(signal);
-      if (pool === null) throw failure('tool.unavailable', 'Python code cannot be run yet: the jail is still being tested; try again in a minute');
-      return pool.run({ ...job, signal, timeoutMs: Math.min(job.timeoutMs, limits.maxTimeoutMs) });
-    }).catch((error: unknown) => {
+    const timeoutMs = Math.min(job.timeoutMs, limits.maxTimeoutMs);
+    try {
+      return await queue.run(signal, async () => (await findPool(signal)).run({ ...job, signal, timeoutMs }));
+    } catch (error) {
       if (signal.aborted) return cancelledResult();
       throw error;
-    });
+    }
   };
 
   const close = async (): Promise<void> => {
@@ -123,6 +93,10 @@ export function createPythonRunner(options: PythonRunnerOptions): PythonRunner {
   return { status: () => status, run, close };
 }
 
+function unavailable(message: string): Error {
+  return failure('tool.unavailable', message);
+}
+
 function cancelledResult(): PythonResult {
   return { status: 'cancelled', stdout: '', stderr: '[cancelled]\n', truncated: false, files: [], durationMs: 0 };
 }
@@ -130,20 +104,16 @@ function cancelledResult(): PythonResult {
 /** @returns 'late' when it takes longer than `waitMs`; rejects when aborted. */
 function waitFor<T>(promise: Promise<T>, waitMs: number, signal: AbortSignal): Promise<T | 'late'> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      finish();
-      resolve('late');
-    }, waitMs);
+    const timer = setTimeout(resolve, waitMs, 'late');
     const onAbort = (): void => {
-      finish();
       reject(toError(signal.reason));
     };
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
     const finish = (): void => {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     };
-    signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
     promise.then(resolve, reject).finally(finish);
   });
 }
@@ -152,6 +122,7 @@ function checkInputs({ files }: PythonJob, limits: PythonLimits): void {
   const total = files.reduce((sum, file) => sum + file.content.byteLength, 0);
   if (files.length > limits.inputFiles || total > limits.inputFileBytes) {
     const allowed = `${limits.inputFiles} files of ${limits.inputFileBytes} bytes together`;
-    throw failure('tool.failed', `The code was not run: ${files.length} files of ${total} bytes are too much for the work folder; at most ${allowed}`);
+    const given = `${files.length} files of ${total} bytes`;
+    throw failure('tool.failed', `The code was not run: ${given} are too much for the work folder; at most ${allowed}`);
   }
 }

@@ -12,7 +12,15 @@ export interface WarmPool {
   close(): Promise<void>;
 }
 
-export function createWarmPool({ settings, size, logger }: { settings: JailSettings; size: number; logger: Logger }): WarmPool {
+export function createWarmPool({
+  settings,
+  size,
+  logger,
+}: {
+  settings: JailSettings;
+  size: number;
+  logger: Logger;
+}): WarmPool {
   const waiting = new Set<JailedPython>();
   const alive = new Set<JailedPython>();
   let closed = false;

@@ -57,13 +57,18 @@ describe('egress gate: answers', () => {
     ['deflate', deflateSync],
     ['br', brotliCompressSync],
   ] as const)('an answer in %s -> decoded', async (encoding, compress) => {
-    const server = await serve((_request, response) => response.writeHead(200, { 'content-encoding': encoding }).end(compress('hello')));
+    const server = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': encoding }).end(compress('hello')),
+    );
     expect(Buffer.from((await open().fetch(urlOf(server), request())).body).toString()).toBe('hello');
   });
 
   it('POST with a body -> sent once, with its content type', async () => {
     const server = await serve((incoming, response) => incoming.pipe(response));
-    const answer = await open().fetch(urlOf(server), request({ method: 'POST', body: '{"a":1}', headers: { 'Content-Type': 'application/json' } }));
+    const answer = await open().fetch(
+      urlOf(server),
+      request({ method: 'POST', body: '{"a":1}', headers: { 'Content-Type': 'application/json' } }),
+    );
     expect(Buffer.from(answer.body).toString()).toBe('{"a":1}');
     expect(server.requests()[0]?.headers['content-type']).toBe('application/json');
   });
@@ -96,15 +101,23 @@ describe('egress gate: size', () => {
     ['br', brotliCompressSync(Buffer.alloc(50 * MIB))],
     ['gzip, gzip', gzipSync(gzipSync(Buffer.alloc(200 * MIB)))],
   ])('a decompression bomb in %s -> egress.too-large, memory stays flat', async (encoding, bomb) => {
-    const server = await serve((_request, response) => response.writeHead(200, { 'content-encoding': encoding }).end(bomb));
+    const server = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': encoding }).end(bomb),
+    );
     const before = process.memoryUsage().rss;
-    expect(await codeOf(open({ maxBytes: 500 * MIB }).fetch(urlOf(server), request({ maxBytes: 500 * MIB })))).toBe('egress.too-large');
+    expect(await codeOf(open({ maxBytes: 500 * MIB }).fetch(urlOf(server), request({ maxBytes: 500 * MIB })))).toBe(
+      'egress.too-large',
+    );
     expect(process.memoryUsage().rss - before).toBeLessThan(100 * MIB);
   });
 
   it('five stacked encodings, and one nobody asked for -> refused', async () => {
-    const stacked = await serve((_request, response) => response.writeHead(200, { 'content-encoding': 'gzip,gzip,gzip,gzip,gzip' }).end('x'));
-    const strange = await serve((_request, response) => response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'));
+    const stacked = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip,gzip,gzip,gzip,gzip' }).end('x'),
+    );
+    const strange = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'zstd' }).end('x'),
+    );
     expect(await codeOf(open().fetch(urlOf(stacked), request()))).toBe('egress.too-large');
     expect(await codeOf(open().fetch(urlOf(strange), request()))).toBe('egress.unreachable');
   });
@@ -115,7 +128,9 @@ describe('egress gate: size', () => {
   });
 
   it('broken compressed data -> egress.unreachable', async () => {
-    const server = await serve((_request, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip'));
+    const server = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'gzip' }).end('not gzip'),
+    );
     expect(await codeOf(open().fetch(urlOf(server), request()))).toBe('egress.unreachable');
   });
 });
@@ -140,7 +155,9 @@ describe('egress gate: time', () => {
 
   it('silence in the middle of a body -> egress.timeout at the idle time', async () => {
     const server = await serve((_request, response) => response.write('start'));
-    expect(await codeOf(open({ idleTimeoutMs: 300 }).fetch(urlOf(server), request({ timeoutMs: 10_000 })))).toBe('egress.timeout');
+    expect(await codeOf(open({ idleTimeoutMs: 300 }).fetch(urlOf(server), request({ timeoutMs: 10_000 })))).toBe(
+      'egress.timeout',
+    );
   });
 
   it('cancelled in the middle -> turn.cancelled, and the connection closes', async () => {
@@ -167,7 +184,9 @@ describe('egress gate: time', () => {
 describe('egress gate: redirects', () => {
   it('within the same host -> followed with all headers, and the final URL is told', async () => {
     const server = await serve((incoming, response) =>
-      incoming.url === '/a' ? response.writeHead(302, { location: 'b?x=1' }).end() : response.end(String(incoming.headers['authorization'])),
+      incoming.url === '/a'
+        ? response.writeHead(302, { location: 'b?x=1' }).end()
+        : response.end(String(incoming.headers['authorization'])),
     );
     const answer = await open().fetch(urlOf(server, '/a'), request({ headers: { authorization: 'secret' } }));
     expect([answer.url, Buffer.from(answer.body).toString()]).toEqual([urlOf(server, '/b?x=1'), 'secret']);
@@ -185,7 +204,9 @@ describe('egress gate: redirects', () => {
   });
 
   it('POST answered with 303 -> GET without a body', async () => {
-    const server = await serve((incoming, response) => (incoming.url === '/' ? response.writeHead(303, { location: '/next' }).end() : incoming.pipe(response)));
+    const server = await serve((incoming, response) =>
+      incoming.url === '/' ? response.writeHead(303, { location: '/next' }).end() : incoming.pipe(response),
+    );
     await open().fetch(urlOf(server), request({ method: 'POST', body: 'x' }));
     expect(server.requests().map(({ method }) => method)).toEqual(['POST', 'GET']);
   });
@@ -198,39 +219,55 @@ describe('egress gate: redirects', () => {
 });
 
 describe('egress gate: requests', () => {
-  it.each(['Host', 'Content-Length', 'Transfer-Encoding', 'Connection'])('header %s from a caller -> request.invalid', async (name) => {
-    const server = await serve((_request, response) => response.end());
-    expect(await codeOf(open().fetch(urlOf(server), request({ headers: { [name]: 'x' } })))).toBe('request.invalid');
-    expect(server.connections()).toBe(0);
-  });
+  it.each(['Host', 'Content-Length', 'Transfer-Encoding', 'Connection'])(
+    'header %s from a caller -> request.invalid',
+    async (name) => {
+      const server = await serve((_request, response) => response.end());
+      expect(await codeOf(open().fetch(urlOf(server), request({ headers: { [name]: 'x' } })))).toBe('request.invalid');
+      expect(server.connections()).toBe(0);
+    },
+  );
 
   it('a line break in a header -> request.invalid', async () => {
     const server = await serve((_request, response) => response.end());
-    expect(await codeOf(open().fetch(urlOf(server), request({ headers: { 'x-a': 'b\r\nx-c: d' } })))).toBe('request.invalid');
+    expect(await codeOf(open().fetch(urlOf(server), request({ headers: { 'x-a': 'b\r\nx-c: d' } })))).toBe(
+      'request.invalid',
+    );
   });
 });
 
 describe('egress gate: allow', () => {
-  it.each(['127.0.0.1', '127.0.0.0/8', '127.0.0.1:PORT', '127.0.0.0/8:PORT', 'LOCALHOST.', 'localhost:PORT'])('%s -> opens it', async (entry) => {
-    const server = await serve((_request, response) => response.end('in'));
-    const host = /localhost/i.test(entry) ? 'localhost' : '127.0.0.1';
-    const egress = createEgress({
-      allow: [entry.replace('PORT', String(server.port))],
-      logger,
-      resolveHost: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
-    });
-    expect(Buffer.from((await egress.fetch(`http://${host}:${server.port}/`, request())).body).toString()).toBe('in');
-  });
+  it.each(['127.0.0.1', '127.0.0.0/8', '127.0.0.1:PORT', '127.0.0.0/8:PORT', 'LOCALHOST.', 'localhost:PORT'])(
+    '%s -> opens it',
+    async (entry) => {
+      const server = await serve((_request, response) => response.end('in'));
+      const host = /localhost/i.test(entry) ? 'localhost' : '127.0.0.1';
+      const egress = createEgress({
+        allow: [entry.replace('PORT', String(server.port))],
+        logger,
+        resolveHost: () => Promise.resolve([{ address: '127.0.0.1', family: 4 }]),
+      });
+      expect(Buffer.from((await egress.fetch(`http://${host}:${server.port}/`, request())).body).toString()).toBe('in');
+    },
+  );
 
-  it.each(['127.0.0.1:1', '127.0.0.2', '10.0.0.0/8', '[::1]', 'localhost'])('%s -> does not open 127.0.0.1', async (entry) => {
-    const server = await serve((_request, response) => response.end('in'));
-    expect(await codeOf(createEgress({ allow: [entry], logger }).fetch(urlOf(server), request()))).toBe('egress.blocked');
-    expect(server.connections()).toBe(0);
-  });
+  it.each(['127.0.0.1:1', '127.0.0.2', '10.0.0.0/8', '[::1]', 'localhost'])(
+    '%s -> does not open 127.0.0.1',
+    async (entry) => {
+      const server = await serve((_request, response) => response.end('in'));
+      expect(await codeOf(createEgress({ allow: [entry], logger }).fetch(urlOf(server), request()))).toBe(
+        'egress.blocked',
+      );
+      expect(server.connections()).toBe(0);
+    },
+  );
 
-  it.each(['', 'http://a.example', 'a.example:0', 'a.example:99999', '10.0.0.0/33', 'a.example/8', 'a b', '[::1'])('the entry %j -> refused when the gate is made', (entry) => {
-    expect(() => createEgress({ allow: [entry], logger })).toThrow(/egress\.allow/);
-  });
+  it.each(['', 'http://a.example', 'a.example:0', 'a.example:99999', '10.0.0.0/33', 'a.example/8', 'a b', '[::1'])(
+    'the entry %j -> refused when the gate is made',
+    (entry) => {
+      expect(() => createEgress({ allow: [entry], logger })).toThrow(/egress\.allow/);
+    },
+  );
 
   it.each(['[::1]:8080', 'fd00::/8', '[fd00::]/8:443', '::1'])('the IPv6 entry %s -> understood', (entry) => {
     expect(() => createEgress({ allow: [entry], logger })).not.toThrow();

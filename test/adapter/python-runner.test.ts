@@ -11,7 +11,13 @@ const text = (content: Uint8Array | undefined): string => Buffer.from(content ??
 describe.skipIf(missing !== null)(`Python runner: results${title}`, () => {
   it('printing and a last expression -> both in stdout, as at the prompt', async () => {
     const result = await createTestRunner().run(pythonJob('print("hé 🐍")\nx = 20\nx * 2 + 2'));
-    expect(result).toMatchObject({ status: 'completed', stdout: 'hé 🐍\n42\n', stderr: '', truncated: false, files: [] });
+    expect(result).toMatchObject({
+      status: 'completed',
+      stdout: 'hé 🐍\n42\n',
+      stderr: '',
+      truncated: false,
+      files: [],
+    });
   });
 
   it.each([
@@ -21,7 +27,11 @@ describe.skipIf(missing !== null)(`Python runner: results${title}`, () => {
     ['nothing but a comment', '# x', ''],
     ['exit(0)', 'print(1)\nexit(0)', '1\n'],
     ['a generator over main', 'def f(): return g()\ndef g(): return 3\nf()', '3\n'],
-    ['a dataclass, which looks its module up', 'from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\nA(1)', 'A(x=1)\n'],
+    [
+      'a dataclass, which looks its module up',
+      'from dataclasses import dataclass\n@dataclass\nclass A:\n    x: int\nA(1)',
+      'A(x=1)\n',
+    ],
   ])('%s -> stdout as expected', async (_name, code, stdout) => {
     expect(await createTestRunner().run(pythonJob(code))).toMatchObject({ status: 'completed', stdout, stderr: '' });
   });
@@ -29,14 +39,20 @@ describe.skipIf(missing !== null)(`Python runner: results${title}`, () => {
   it('an exception -> status error, what was printed before, and a traceback of the code alone', async () => {
     const result = await createTestRunner().run(pythonJob('print("before")\ndef f():\n    return 1 / 0\nf()'));
     expect(result).toMatchObject({ status: 'error', stdout: 'before\n' });
-    expect(result.stderr).toMatch(/^Traceback[\s\S]*File "<code>", line 3, in f[\s\S]*return 1 \/ 0[\s\S]*ZeroDivisionError: division by zero\n$/);
+    expect(result.stderr).toMatch(
+      /^Traceback[\s\S]*File "<code>", line 3, in f[\s\S]*return 1 \/ 0[\s\S]*ZeroDivisionError: division by zero\n$/,
+    );
     expect(result.stderr).not.toContain('harness');
   });
 
   it.each([
     ['a syntax error', 'x = = 1', /SyntaxError/],
     ['exit(3)', 'exit(3)', /SystemExit: 3/],
-    ['an exception that cannot be shown', 'class E(Exception):\n    def __str__(self): raise SystemExit\nraise E()', /E/],
+    [
+      'an exception that cannot be shown',
+      'class E(Exception):\n    def __str__(self): raise SystemExit\nraise E()',
+      /E/,
+    ],
     ['KeyboardInterrupt', 'raise KeyboardInterrupt', /KeyboardInterrupt/],
     ['endless recursion', 'def f(): f()\nf()', /RecursionError/],
     ['reading input', 'input()', /EOFError/],
@@ -49,8 +65,12 @@ describe.skipIf(missing !== null)(`Python runner: results${title}`, () => {
   });
 
   it('files in -> readable by name; new and changed ones come back, untouched ones do not', async () => {
-    const files = ['in.txt', 'same.txt', 'changed.txt'].map((filename) => ({ filename, content: Buffer.from(filename) }));
-    const code = 'print(open("in.txt").read())\nopen("changed.txt", "a").write("!")\nimport os\nos.makedirs("out/a")\nopen("out/a/b.bin", "wb").write(bytes(range(256)))\nNone';
+    const files = ['in.txt', 'same.txt', 'changed.txt'].map((filename) => ({
+      filename,
+      content: Buffer.from(filename),
+    }));
+    const code =
+      'print(open("in.txt").read())\nopen("changed.txt", "a").write("!")\nimport os\nos.makedirs("out/a")\nopen("out/a/b.bin", "wb").write(bytes(range(256)))\nNone';
     const result = await createTestRunner().run(pythonJob(code, { files }));
     expect(result.stdout).toBe('in.txt\n');
     expect(result.files.map((file) => file.filename)).toEqual(['changed.txt', 'out_a_b.bin']);
@@ -59,15 +79,23 @@ describe.skipIf(missing !== null)(`Python runner: results${title}`, () => {
   });
 
   it('hostile file names in -> plain names, distinct', async () => {
-    const files = ['../../etc/passwd', 'a/../b.txt', 'b.txt', '..', '', 'x\u0000y', '\u202Egpj.exe'].map((filename) => ({ filename, content: Buffer.from('x') }));
+    const files = ['../../etc/passwd', 'a/../b.txt', 'b.txt', '..', '', 'x\u0000y', '\u202Egpj.exe'].map(
+      (filename) => ({ filename, content: Buffer.from('x') }),
+    );
     const result = await createTestRunner().run(pythonJob('import os\nprint(sorted(os.listdir(".")))', { files }));
     expect(result.stdout).toBe("['a_.._b.txt', 'b.txt', 'etc_passwd', 'file', 'file-2', 'gpj.exe', 'xy']\n");
   });
 
   it('many jobs at once over a pool -> each gets its own answer', async () => {
     const runner = createTestRunner({ poolSize: 2, limits: { concurrentJobs: 3 } });
-    const results = await Promise.all(Array.from({ length: 12 }, (_, index) => runner.run(pythonJob(`import os\nopen("mine-${index}","w").close()\nprint(${index}, os.listdir("."))`))));
-    expect(results.map((result) => result.stdout)).toEqual(Array.from({ length: 12 }, (_, index) => `${index} ['mine-${index}']\n`));
+    const results = await Promise.all(
+      Array.from({ length: 12 }, (_, index) =>
+        runner.run(pythonJob(`import os\nopen("mine-${index}","w").close()\nprint(${index}, os.listdir("."))`)),
+      ),
+    );
+    expect(results.map((result) => result.stdout)).toEqual(
+      Array.from({ length: 12 }, (_, index) => `${index} ['mine-${index}']\n`),
+    );
   });
 });
 
@@ -89,13 +117,17 @@ describe.skipIf(missing !== null)(`Python runner: limits${title}`, () => {
   });
 
   it('more memory than allowed -> MemoryError in the code', async () => {
-    const result = await createTestRunner({ limits: { memoryBytes: 200 * 1024 * 1024 } }).run(pythonJob('x = bytearray(10 ** 10)'));
+    const result = await createTestRunner({ limits: { memoryBytes: 200 * 1024 * 1024 } }).run(
+      pythonJob('x = bytearray(10 ** 10)'),
+    );
     expect(result.status).toBe('error');
     expect(result.stderr).toContain('MemoryError');
   });
 
   it('more disk than allowed -> an error in the code', async () => {
-    const result = await createTestRunner({ limits: { diskBytes: 1024 * 1024 } }).run(pythonJob('for i in range(4):\n    with open(f"f{i}", "wb") as f: f.write(b"x" * 500_000)'));
+    const result = await createTestRunner({ limits: { diskBytes: 1024 * 1024 } }).run(
+      pythonJob('for i in range(4):\n    with open(f"f{i}", "wb") as f: f.write(b"x" * 500_000)'),
+    );
     expect(result.stderr).toContain('No space left on device');
   });
 
@@ -158,14 +190,17 @@ describe('Python runner: states', () => {
     await expect(runner.run(pythonJob('1'))).rejects.toThrow(/\/nonexistent\/python3/);
   });
 
-  it.skipIf(missing !== null)('nothing installed -> ready with the standard library, and the data folder stays empty', async () => {
-    const { temporaryFolder } = await import('../support/temporary-folder.js');
-    const dataDir = temporaryFolder();
-    const runner = createTestRunner({ dataDir });
-    expect(runner.status().state).toBe('preparing');
-    await runner.run(pythonJob('1'));
-    expect(runner.status()).toMatchObject({ state: 'ready', backend: 'bubblewrap' });
-    expect(runner.status().detail).toContain('standard library');
-    expect(readdirSync(dataDir)).toEqual([]);
-  });
+  it.skipIf(missing !== null)(
+    'nothing installed -> ready with the standard library, and the data folder stays empty',
+    async () => {
+      const { temporaryFolder } = await import('../support/temporary-folder.js');
+      const dataDir = temporaryFolder();
+      const runner = createTestRunner({ dataDir });
+      expect(runner.status().state).toBe('preparing');
+      await runner.run(pythonJob('1'));
+      expect(runner.status()).toMatchObject({ state: 'ready', backend: 'bubblewrap' });
+      expect(runner.status().detail).toContain('standard library');
+      expect(readdirSync(dataDir)).toEqual([]);
+    },
+  );
 });

@@ -28,7 +28,10 @@ beforeAll(async () => {
   const canary = await startTestServer((_request, response) => response.end('canary'));
   canaries.push(canary);
   // The same port on IPv6, where the machine has it.
-  const twin = await startTestServer((_request, response) => response.end('canary'), { host: '::1', port: canary.port }).catch(() => null);
+  const twin = await startTestServer((_request, response) => response.end('canary'), {
+    host: '::1',
+    port: canary.port,
+  }).catch(() => null);
   if (twin !== null) canaries.push(twin);
 });
 
@@ -69,24 +72,37 @@ describe('egress gate: hostile addresses', () => {
 });
 
 describe('egress gate: hostile names', () => {
-  const resolvingTo = (...addresses: string[]) => () =>
-    Promise.resolve<LookupAddress[]>(addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })));
+  const resolvingTo =
+    (...addresses: string[]) =>
+    () =>
+      Promise.resolve<LookupAddress[]>(
+        addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
+      );
 
-  it.each(['127.0.0.1', '10.0.0.5', '169.254.169.254', '::1', 'fd00::5', '::ffff:127.0.0.1', '64:ff9b::7f00:1', '0.0.0.0', '100.64.1.1'])(
-    'a public name that resolves to %s -> egress.blocked, naming host, reason and remedy',
-    async (address) => {
-      const egress = createEgress({ allow: [], logger, resolveHost: resolvingTo(address) });
-      const refusal = await refusalOf(egress.fetch(withPort('http://rebind.example:PORT/'), request()));
-      expect(refusal.code).toBe('egress.blocked');
-      expect(refusal.message).toContain('rebind.example');
-      expect(refusal.message).toContain(address);
-      expect(refusal.message).toContain('egress.allow');
-    },
-  );
+  it.each([
+    '127.0.0.1',
+    '10.0.0.5',
+    '169.254.169.254',
+    '::1',
+    'fd00::5',
+    '::ffff:127.0.0.1',
+    '64:ff9b::7f00:1',
+    '0.0.0.0',
+    '100.64.1.1',
+  ])('a public name that resolves to %s -> egress.blocked, naming host, reason and remedy', async (address) => {
+    const egress = createEgress({ allow: [], logger, resolveHost: resolvingTo(address) });
+    const refusal = await refusalOf(egress.fetch(withPort('http://rebind.example:PORT/'), request()));
+    expect(refusal.code).toBe('egress.blocked');
+    expect(refusal.message).toContain('rebind.example');
+    expect(refusal.message).toContain(address);
+    expect(refusal.message).toContain('egress.allow');
+  });
 
   it('a name with a public and a private address -> refused as a whole', async () => {
     const egress = createEgress({ allow: [], logger, resolveHost: resolvingTo('93.184.215.14', '127.0.0.1') });
-    expect((await refusalOf(egress.fetch(withPort('http://mixed.example:PORT/'), request()))).code).toBe('egress.blocked');
+    expect((await refusalOf(egress.fetch(withPort('http://mixed.example:PORT/'), request()))).code).toBe(
+      'egress.blocked',
+    );
   });
 
   it('DNS rebinding: a permitted answer first, a forbidden one on the next connection -> the second is refused', async () => {
@@ -109,15 +125,24 @@ describe('egress gate: hostile names', () => {
 });
 
 describe('egress gate: hostile redirects', () => {
-  it.each(['http://127.0.0.1:PORT/', 'http://[::1]:PORT/', '//127.0.0.1:PORT/', 'http://localhost:PORT/', 'http://0x7f.1:PORT/', 'file:///etc/passwd', 'gopher://127.0.0.1:PORT/', 'http://u:p@127.0.0.1:PORT/', 'http://169.254.169.254/'])(
-    'an open server redirects to %s -> refused at that hop',
-    async (target) => {
-      const opened = await startTestServer((_request, response) => response.writeHead(302, { location: withPort(target) }).end());
-      const egress = createEgress({ allow: [`127.0.0.1:${opened.port}`], logger });
-      const refusal = await refusalOf(egress.fetch(`http://127.0.0.1:${opened.port}/`, request()));
-      expect(refusal.code).toBe('egress.blocked');
-      expect(opened.connections()).toBe(1);
-      await opened.close();
-    },
-  );
+  it.each([
+    'http://127.0.0.1:PORT/',
+    'http://[::1]:PORT/',
+    '//127.0.0.1:PORT/',
+    'http://localhost:PORT/',
+    'http://0x7f.1:PORT/',
+    'file:///etc/passwd',
+    'gopher://127.0.0.1:PORT/',
+    'http://u:p@127.0.0.1:PORT/',
+    'http://169.254.169.254/',
+  ])('an open server redirects to %s -> refused at that hop', async (target) => {
+    const opened = await startTestServer((_request, response) =>
+      response.writeHead(302, { location: withPort(target) }).end(),
+    );
+    const egress = createEgress({ allow: [`127.0.0.1:${opened.port}`], logger });
+    const refusal = await refusalOf(egress.fetch(`http://127.0.0.1:${opened.port}/`, request()));
+    expect(refusal.code).toBe('egress.blocked');
+    expect(opened.connections()).toBe(1);
+    await opened.close();
+  });
 });

@@ -34,7 +34,10 @@ const NUMBERS: Record<string, { x64: number; arm64: number }> = {
   NR_OPEN_BY_HANDLE: { x64: 304, arm64: 265 },
 };
 
-interface Payload { readonly name: string; readonly code: string }
+interface Payload {
+  readonly name: string;
+  readonly code: string;
+}
 
 function readCorpus(values: Readonly<Record<string, string>>): readonly Payload[] {
   const text = readFileSync(new URL('./jail-corpus.py', import.meta.url), 'utf8');
@@ -117,8 +120,20 @@ beforeAll(async () => {
     ARCH: architecture,
     ...Object.fromEntries(Object.entries(NUMBERS).map(([name, numbers]) => [name, String(numbers[architecture])])),
   };
-  const limits = { memoryBytes: 512 * MIB, diskBytes: 16 * MIB, diskFiles: 2000, cpuSeconds: 20, outputBytes: 64 * 1024 };
-  runner = createPythonRunner({ dataDir: folder, poolSize: 0, packages: [], logger: createRecordingLogger().logger, limits });
+  const limits = {
+    memoryBytes: 512 * MIB,
+    diskBytes: 16 * MIB,
+    diskFiles: 2000,
+    cpuSeconds: 20,
+    outputBytes: 64 * 1024,
+  };
+  runner = createPythonRunner({
+    dataDir: folder,
+    poolSize: 0,
+    packages: [],
+    logger: createRecordingLogger().logger,
+    limits,
+  });
 });
 
 afterAll(async () => {
@@ -144,7 +159,8 @@ describe.skipIf(missing !== null)(`jail: escapes${title}`, () => {
     expect(Object.keys(report)).toHaveLength(payloads.length);
     const escaped = Object.entries(report).filter(([, [outcome, evidence]]) => outcome === 'ran' && evidence !== '');
     expect(escaped).toEqual([]);
-    const everything = result.stdout + result.files.map(({ content }) => Buffer.from(content).toString('latin1')).join('');
+    const everything =
+      result.stdout + result.files.map(({ content }) => Buffer.from(content).toString('latin1')).join('');
     expect(everything.replaceAll(encoded, '')).not.toContain(TOKEN);
     expect(connections).toBe(0);
     expect(victim.exitCode ?? victim.signalCode).toBeNull();
@@ -177,16 +193,22 @@ describe.skipIf(missing !== null)(`jail: escapes${title}`, () => {
   });
 
   it('traces for the next run -> the next run sees none', async () => {
-    const hide = 'import os\nfor d in ("/work", "/tmp"):\n    open(d + "/residue", "w").write("x")\nos.environ["RESIDUE"] = "1"\nimport builtins; builtins.residue = 1';
+    const hide =
+      'import os\nfor d in ("/work", "/tmp"):\n    open(d + "/residue", "w").write("x")\nos.environ["RESIDUE"] = "1"\nimport builtins; builtins.residue = 1';
     await runner.run(pythonJob(hide));
-    const look = 'import os, builtins\nprint(os.listdir("/work"), os.listdir("/tmp"), os.environ.get("RESIDUE"), hasattr(builtins, "residue"))';
+    const look =
+      'import os, builtins\nprint(os.listdir("/work"), os.listdir("/tmp"), os.environ.get("RESIDUE"), hasattr(builtins, "residue"))';
     expect((await runner.run(pythonJob(look))).stdout).toBe('[] [] None False\n');
   });
 });
 
 describe.skipIf(missing !== null)(`jail: the channel to the host${title}`, () => {
   it.each([
-    ['an answer of its own on the channel', 'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"../../x","size":1}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m + b"y")', ['x']],
+    [
+      'an answer of its own on the channel',
+      'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"../../x","size":1}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m + b"y")',
+      ['x'],
+    ],
   ])('%s -> is only what the code could have said anyway', async (_name, code, names) => {
     const result = await runner.run(pythonJob(code));
     expect(result.files.map(({ filename }) => filename)).toEqual(names);
@@ -196,8 +218,14 @@ describe.skipIf(missing !== null)(`jail: the channel to the host${title}`, () =>
     ['a line of a terabyte', 'import os\nos.write(3, (2**40).to_bytes(8, "big"))'],
     ['noise', 'import os\nos.write(3, os.urandom(5000))'],
     ['JSON of the wrong shape', 'import os\nos.write(3, (2).to_bytes(8, "big") + b"[]")'],
-    ['a file of 60 GB', 'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"x","size":6*10**10}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m)'],
-    ['a file of negative size', 'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"x","size":-5}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m)'],
+    [
+      'a file of 60 GB',
+      'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"x","size":6*10**10}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m)',
+    ],
+    [
+      'a file of negative size',
+      'import os, json\nm = json.dumps({"status":"completed","traceback":"","files":[{"name":"x","size":-5}],"notes":[]}).encode()\nos.write(3, len(m).to_bytes(8, "big") + m)',
+    ],
     ['the channel closed', 'import os\nos.close(3)'],
     ['all descriptors closed', 'import os\nos.closerange(0, 1000)'],
     ['the process ended', 'import os\nos._exit(0)'],
@@ -213,7 +241,11 @@ describe.skipIf(missing !== null)(`jail: the channel to the host${title}`, () =>
   });
 
   it('frames printed to stdout -> are output, nothing else', async () => {
-    const result = await runner.run(pythonJob('import sys, os\nos.write(1, b"\\0\\0\\0\\0\\0\\0\\0\\x02{}")\nos.write(1, b"{\\"status\\":\\"error\\"}\\n")\nNone'));
+    const result = await runner.run(
+      pythonJob(
+        'import sys, os\nos.write(1, b"\\0\\0\\0\\0\\0\\0\\0\\x02{}")\nos.write(1, b"{\\"status\\":\\"error\\"}\\n")\nNone',
+      ),
+    );
     expect(result).toMatchObject({ status: 'completed', files: [] });
   });
 });
@@ -225,10 +257,26 @@ describe.skipIf(missing !== null)(`jail: eating resources${title}`, () => {
     ['a list that grows', 'x = []\nwhile True: x.append(" " * 10**6 + str(len(x)))', /MemoryError/],
     ['a huge number', 'x = 10 ** 10 ** 10', /MemoryError|stopped|killed/],
     ['a full disk', 'f = open("f", "wb")\nwhile True: f.write(b"x" * 10**6)', /No space left|File too large/],
-    ['a full scratch folder', 'i = 0\nwhile True:\n    open(f"/tmp/{i}", "wb").write(b"x" * 10**6); i += 1', /No space left/],
-    ['a million files', 'i = 0\nwhile True:\n    open(str(i), "w").close(); i += 1', /made \d+ files; 2000 are allowed|Too many|killed/],
-    ['a folder without end', 'import os\nwhile True:\n    os.mkdir("d"); os.chdir("d")', /killed|too long|made \d+ files/],
-    ['threads without end', 'import threading, time\nthreading.stack_size(32768)\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()', /threads|thread|MemoryError/],
+    [
+      'a full scratch folder',
+      'i = 0\nwhile True:\n    open(f"/tmp/{i}", "wb").write(b"x" * 10**6); i += 1',
+      /No space left/,
+    ],
+    [
+      'a million files',
+      'i = 0\nwhile True:\n    open(str(i), "w").close(); i += 1',
+      /made \d+ files; 2000 are allowed|Too many|killed/,
+    ],
+    [
+      'a folder without end',
+      'import os\nwhile True:\n    os.mkdir("d"); os.chdir("d")',
+      /killed|too long|made \d+ files/,
+    ],
+    [
+      'threads without end',
+      'import threading, time\nthreading.stack_size(32768)\nwhile True: threading.Thread(target=time.sleep, args=(60,)).start()',
+      /threads|thread|MemoryError/,
+    ],
     ['descriptors without end', 'import os\nx = []\nwhile True: x.append(os.dup(1))', /Too many open files/],
   ])('%s -> ended by its limit, said in stderr', async (_name, code, expected) => {
     const before = process.memoryUsage().rss;

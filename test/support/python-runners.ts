@@ -15,7 +15,13 @@ export async function jailMissing(): Promise<string | null> {
 
 export function createTestRunner(options: Partial<PythonRunnerOptions> = {}): PythonRunner {
   const { logger } = createRecordingLogger();
-  const runner = createPythonRunner({ dataDir: options.dataDir ?? temporaryFolder(), poolSize: 0, packages: [], logger, ...options });
+  const runner = createPythonRunner({
+    dataDir: options.dataDir ?? temporaryFolder(),
+    poolSize: 0,
+    packages: [],
+    logger,
+    ...options,
+  });
   onTestFinished(() => runner.close());
   return runner;
 }

@@ -19,7 +19,10 @@ async function listen(server: Server, port: number, host: string): Promise<numbe
   return (server.address() as AddressInfo).port;
 }
 
-export async function startTestServer(listener: RequestListener, options: { host?: string; port?: number } = {}): Promise<TestServer> {
+export async function startTestServer(
+  listener: RequestListener,
+  options: { host?: string; port?: number } = {},
+): Promise<TestServer> {
   let connections = 0;
   const requests: { method: string; url: string; headers: Record<string, unknown> }[] = [];
   const server = createServer((request, response) => {

@@ -44,23 +44,42 @@ function toParameters(name: string, input: z.ZodObject): JsonObject {
   const { $schema: _dialect, ...schema } = z.toJSONSchema(input.strict(), { io: 'input', unrepresentable: 'throw' });
   const properties = (schema.properties ?? {}) as Record<string, { description?: string }>;
   const bare = Object.keys(properties).filter((field) => (properties[field]?.description ?? '').trim() === '');
-  if (bare.length > 0) throw new Error(`Tool ${name}: the fields ${bare.join(', ')} have no description; add .describe('…') for the model`);
+  if (bare.length > 0)
+    throw new Error(
+      `Tool ${name}: the fields ${bare.join(', ')} have no description; add .describe('…') for the model`,
+    );
   return schema as unknown as JsonObject;
 }
 
 function attemptsOf({ name, effect, attempts }: { name: string; effect: ToolEffect; attempts?: number }): number {
   const wanted = attempts ?? (effect === 'unkeyed' ? 1 : DEFAULT_ATTEMPTS);
-  if (!Number.isInteger(wanted) || wanted < 1) throw new Error(`Tool ${name}: attempts must be a whole number from 1, not ${wanted}`);
+  if (!Number.isInteger(wanted) || wanted < 1)
+    throw new Error(`Tool ${name}: attempts must be a whole number from 1, not ${wanted}`);
   if (effect === 'unkeyed' && wanted > 1) {
-    throw new Error(`Tool ${name}: effect unkeyed runs at most once, so attempts must be 1; take an idempotency key and say keyed to retry`);
+    throw new Error(
+      `Tool ${name}: effect unkeyed runs at most once, so attempts must be 1; take an idempotency key and say keyed to retry`,
+    );
   }
   return wanted;
 }
 
-function checkDefinition({ name, description, timeoutMs }: { name: string; description: string; timeoutMs: number }): void {
-  if (!NAME.test(name)) throw new Error(`Tool ${JSON.stringify(name)}: a name is a lower-case letter, then letters, digits and _, at most 64 characters`);
-  if (description.trim() === '') throw new Error(`Tool ${name}: a description is missing; the model decides by it when to use the tool`);
-  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0) throw new Error(`Tool ${name}: timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
+function checkDefinition({
+  name,
+  description,
+  timeoutMs,
+}: {
+  name: string;
+  description: string;
+  timeoutMs: number;
+}): void {
+  if (!NAME.test(name))
+    throw new Error(
+      `Tool ${JSON.stringify(name)}: a name is a lower-case letter, then letters, digits and _, at most 64 characters`,
+    );
+  if (description.trim() === '')
+    throw new Error(`Tool ${name}: a description is missing; the model decides by it when to use the tool`);
+  if (!Number.isFinite(timeoutMs) || timeoutMs <= 0)
+    throw new Error(`Tool ${name}: timeoutMs must be a positive number of milliseconds, not ${timeoutMs}`);
 }
 
 /**
@@ -70,9 +89,15 @@ function checkDefinition({ name, description, timeoutMs }: { name: string; descr
 export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition<Input>): Tool {
   const { name, description, effect, timeoutMs, unavailable } = definition;
   checkDefinition(definition);
-  const attempts = attemptsOf({ name, effect, ...(definition.attempts === undefined ? {} : { attempts: definition.attempts }) });
+  const attempts = attemptsOf({
+    name,
+    effect,
+    ...(definition.attempts === undefined ? {} : { attempts: definition.attempts }),
+  });
   const parameters = toParameters(name, definition.input);
-  const schemaHash = createHash('sha256').update(canonicalJson({ name, description, parameters, effect })).digest('hex');
+  const schemaHash = createHash('sha256')
+    .update(canonicalJson({ name, description, parameters, effect }))
+    .digest('hex');
   const input = definition.input.strict();
   return {
     name,

@@ -5,8 +5,14 @@ import type { FileRecord } from '../../domain/ports/file-store.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { EgressRequest, EgressResponse, ToolContext } from '../../domain/ports/tool-runtime.js';
 
-export interface MemoryFile { readonly filename: string; readonly mimeType: string; readonly content: Uint8Array }
-export interface SavedFile extends MemoryFile { readonly record: FileRecord }
+export interface MemoryFile {
+  readonly filename: string;
+  readonly mimeType: string;
+  readonly content: Uint8Array;
+}
+export interface SavedFile extends MemoryFile {
+  readonly record: FileRecord;
+}
 
 export interface MemoryContextOptions extends Partial<ToolContext> {
   /** Files of the conversation. */
@@ -24,7 +30,13 @@ export interface MemoryContext {
   readonly requests: readonly { readonly url: string; readonly request: EgressRequest }[];
 }
 
-const silent: Logger = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined, child: () => silent };
+const silent: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+  child: () => silent,
+};
 
 async function sha256(content: Uint8Array): Promise<string> {
   const digest = await globalThis.crypto.subtle.digest('SHA-256', new Uint8Array(content));
@@ -45,10 +57,15 @@ export function createMemoryContext(options: MemoryContextOptions = {}): MemoryC
     idempotencyKey: 'test-key',
     progress: (title, content) => void progress.push({ title, content }),
     files: {
-      list: () => Promise.resolve(files.map(({ id, filename, mimeType, content }) => ({ id, filename, mimeType, bytes: content.byteLength }))),
+      list: () =>
+        Promise.resolve(
+          files.map(({ id, filename, mimeType, content }) => ({ id, filename, mimeType, bytes: content.byteLength })),
+        ),
       read: (id) => {
         const file = files.find((candidate) => candidate.id === id);
-        return file === undefined ? Promise.reject(failure('file.not-found', `There is no file ${id}`)) : Promise.resolve(file.content);
+        return file === undefined
+          ? Promise.reject(failure('file.not-found', `There is no file ${id}`))
+          : Promise.resolve(file.content);
       },
       save: async (file) => {
         const record: FileRecord = {
@@ -68,11 +85,15 @@ export function createMemoryContext(options: MemoryContextOptions = {}): MemoryC
       fetch: async (url, request) => {
         requests.push({ url, request });
         if (request.signal.aborted) throw failure('turn.cancelled', 'cancelled');
-        if (respond === undefined) throw failure('egress.unreachable', `${url} cannot be reached: this context has no network`);
+        if (respond === undefined)
+          throw failure('egress.unreachable', `${url} cannot be reached: this context has no network`);
         return respond(url, request);
       },
     },
-    results: { read: (itemId) => Promise.resolve(Object.hasOwn(earlierResults, itemId) ? (earlierResults[itemId] ?? null) : null) },
+    results: {
+      read: (itemId) =>
+        Promise.resolve(Object.hasOwn(earlierResults, itemId) ? (earlierResults[itemId] ?? null) : null),
+    },
     log: silent,
     ...overrides,
   };

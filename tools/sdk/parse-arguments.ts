@@ -18,13 +18,19 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
 }
 
 function toPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`), '');
+  return path.reduce<string>(
+    (text, key) => (typeof key === 'number' ? `${text}[${key}]` : `${text}${text === '' ? '' : '.'}${String(key)}`),
+    '',
+  );
 }
 
 function describeProblem(issue: z.core.$ZodIssue, root: unknown, fields: readonly string[]): string {
   const where = toPath(issue.path);
   if (issue.code === 'unrecognized_keys') {
-    const keys = issue.keys.slice(0, MAX_SHOWN_PROBLEMS).map((key) => shorten(key)).join(', ');
+    const keys = issue.keys
+      .slice(0, MAX_SHOWN_PROBLEMS)
+      .map((key) => shorten(key))
+      .join(', ');
     return `${where === '' ? '' : `${where}: `}unknown field ${keys}; the fields are ${fields.join(', ')}`;
   }
   return `${where === '' ? 'arguments' : where}: ${issue.message}, got ${shorten(valueAt(root, issue.path))}`;
@@ -34,11 +40,16 @@ function describeProblem(issue: z.core.$ZodIssue, root: unknown, fields: readonl
 export function parseArguments(tool: string, input: z.ZodObject, argumentsJson: unknown): unknown {
   const fields = Object.keys(input.shape);
   if (argumentsJson === null || typeof argumentsJson !== 'object' || Array.isArray(argumentsJson)) {
-    throw failure('tool.invalid-arguments', `The arguments of ${tool} must be a JSON object with the fields ${fields.join(', ')}, got ${shorten(argumentsJson)}`);
+    throw failure(
+      'tool.invalid-arguments',
+      `The arguments of ${tool} must be a JSON object with the fields ${fields.join(', ')}, got ${shorten(argumentsJson)}`,
+    );
   }
   const parsed = input.safeParse(argumentsJson);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.slice(0, MAX_SHOWN_PROBLEMS).map((issue) => describeProblem(issue, argumentsJson, fields));
+  const problems = parsed.error.issues
+    .slice(0, MAX_SHOWN_PROBLEMS)
+    .map((issue) => describeProblem(issue, argumentsJson, fields));
   const [first] = parsed.error.issues;
   const param = first?.code === 'unrecognized_keys' ? first.keys[0] : toPath(first?.path ?? []);
   throw failure('tool.invalid-arguments', `The arguments of ${tool} are not valid. ${problems.join('; ')}`, { param });

@@ -11,7 +11,9 @@ const ABORT_GRACE_MS = 1000;
 /** Tools cap their own text; the budget only decides how much of it the model sees at once. */
 const MAX_OUTPUT_CHARS = 2_000_000;
 
-export interface ToolRun extends Omit<MemoryContext, 'context'> { readonly output: ToolOutput }
+export interface ToolRun extends Omit<MemoryContext, 'context'> {
+  readonly output: ToolOutput;
+}
 
 /** Run a tool once in a context in memory. @throws what the tool throws. */
 export async function runTool(tool: Tool, args: unknown, options: MemoryContextOptions = {}): Promise<ToolRun> {
@@ -35,7 +37,8 @@ function checkSchema({ parameters }: Tool): string[] {
   if (parameters['additionalProperties'] !== false) problems.push('the parameters accept unknown fields');
   const properties = (parameters['properties'] ?? {}) as Readonly<Record<string, JsonObject>>;
   for (const [field, schema] of Object.entries(properties)) {
-    if (typeof schema['description'] !== 'string' || schema['description'] === '') problems.push(`the field ${field} has no description`);
+    if (typeof schema['description'] !== 'string' || schema['description'] === '')
+      problems.push(`the field ${field} has no description`);
   }
   return problems;
 }
@@ -48,27 +51,44 @@ async function checkBadArguments(tool: Tool, sample: ToolSample): Promise<string
       () => 'an answer',
       (error: unknown) => (isFailure(error) ? error.code : toError(error).message),
     );
-    if (answer !== 'tool.invalid-arguments') problems.push(`the arguments ${JSON.stringify(args)} gave ${answer} instead of tool.invalid-arguments`);
+    if (answer !== 'tool.invalid-arguments')
+      problems.push(`the arguments ${JSON.stringify(args)} gave ${answer} instead of tool.invalid-arguments`);
   }
   return problems;
 }
 
 async function checkAbort(tool: Tool, sample: ToolSample): Promise<string[]> {
   const controller = new AbortController();
-  const running = runTool(tool, sample.arguments, { ...sample.options, signal: controller.signal }).then(
-    () => 'settled',
-    () => 'settled',
-  );
+  const running = runTool(tool, sample.arguments, { ...sample.options, signal: controller.signal });
   controller.abort();
-  const late = new Promise<string>((resolve) => setTimeout(resolve, ABORT_GRACE_MS, 'late').unref());
-  return (await Promise.race([running, late])) === 'late' ? [`a cancelled call still ran after ${ABORT_GRACE_MS} ms`] : [];
+  const settled = await settlesWithin(
+    running.then(
+      () => undefined,
+      () => undefined,
+    ),
+    ABORT_GRACE_MS,
+  ); // any end will do
+  return settled === 'late' ? [`a cancelled call still ran after ${ABORT_GRACE_MS} ms`] : [];
+}
+
+async function settlesWithin<T>(work: Promise<T>, limitMs: number): Promise<T | 'late'> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<'late'>((resolve) => {
+    timer = setTimeout(resolve, limitMs, 'late');
+  });
+  return Promise.race([work, late]).finally(() => {
+    clearTimeout(timer);
+  });
 }
 
 async function checkOutput(tool: Tool, sample: ToolSample): Promise<string[]> {
-  const { output } = await runTool(tool, sample.arguments, sample.options);
+  const run = await settlesWithin(runTool(tool, sample.arguments, sample.options), tool.timeoutMs);
+  if (run === 'late') return [`the sample did not finish within the tool's own ${tool.timeoutMs} ms`];
+  const { output } = run;
   const problems: string[] = [];
   if (output.text.trim() === '') problems.push('the answer has no text; say what happened even when nothing came out');
-  if (output.text.length > MAX_OUTPUT_CHARS) problems.push(`the answer has ${output.text.length} characters; cap it at ${MAX_OUTPUT_CHARS} or less`);
+  if (output.text.length > MAX_OUTPUT_CHARS)
+    problems.push(`the answer has ${output.text.length} characters; cap it at ${MAX_OUTPUT_CHARS} or less`);
   return problems;
 }
 
@@ -77,6 +97,11 @@ async function checkOutput(tool: Tool, sample: ToolSample): Promise<string[]> {
  * @returns every problem found; an empty list is a pass.
  */
 export async function checkTool(tool: Tool, sample: ToolSample): Promise<readonly string[]> {
-  const found = [checkSchema(tool), await checkBadArguments(tool, sample), await checkAbort(tool, sample), await checkOutput(tool, sample)];
+  const found = [
+    checkSchema(tool),
+    await checkBadArguments(tool, sample),
+    await checkAbort(tool, sample),
+    await checkOutput(tool, sample),
+  ];
   return found.flat().map((problem) => `${tool.name}: ${problem}`);
 }
