@@ -4,8 +4,10 @@
  */
 import type { TurnEventDraft } from '../domain/event.js';
 import { newId } from '../domain/ids.js';
+import { storableText } from '../domain/json.js';
 import type { FunctionCallItem, OutputItem, ToolItem } from '../domain/item.js';
 import type { ModelChunk } from '../domain/ports/model.js';
+import { joinPiece } from './streamed-text.js';
 import { deltaOf, emptyTextItem, partAdded, partDone, textItem } from './text-item-events.js';
 import type { OpenText } from './text-item-events.js';
 import type { ShownCall } from './tool-items.js';
@@ -48,6 +50,7 @@ interface OpenCall {
   /** Where a client function's item is; null for a server-side call, which is shown when it is complete. */
   readonly shownAt: { readonly id: string; readonly index: number } | null;
   arguments: string;
+  held: string;
 }
 
 interface Assembly {
@@ -76,9 +79,10 @@ export function createAnswerAssembler(options: AnswerAssemblerOptions): AnswerAs
     push: (chunk) => pushChunk(assembly, chunk),
     finish() {
       closeText(assembly, 'completed');
-      const calls = [...assembly.calls.values()].map((call) =>
-        call.shownAt === null ? showToolCall(assembly, call) : closeClientCall(assembly, call, call.shownAt),
-      );
+      const calls = [...assembly.calls.values()].map((call) => {
+        extendArguments(assembly, call, storableText(call.held));
+        return call.shownAt === null ? showToolCall(assembly, call) : closeClientCall(assembly, call, call.shownAt);
+      });
       return { items: assembly.items, calls };
     },
     cut() {
@@ -129,6 +133,13 @@ function itemDone(assembly: Assembly, index: number, item: OutputItem): void {
 function pushText(assembly: Assembly, kind: OpenText['kind'], delta: string): void {
   if (delta === '') return;
   const text = assembly.text?.kind === kind ? assembly.text : openText(assembly, kind);
+  const piece = joinPiece(text.held, delta);
+  text.held = piece.held;
+  extendText(assembly, text, piece.text);
+}
+
+function extendText(assembly: Assembly, text: OpenText, delta: string): void {
+  if (delta === '') return;
   text.text += delta;
   assembly.options.emit(deltaOf(text, delta));
 }
@@ -136,7 +147,7 @@ function pushText(assembly: Assembly, kind: OpenText['kind'], delta: string): vo
 function openText(assembly: Assembly, kind: OpenText['kind']): OpenText {
   closeText(assembly, 'completed');
   const id = newId(kind === 'message' || kind === 'refusal' ? 'message' : 'reasoning');
-  const text: OpenText = { kind, id, index: addItem(assembly, emptyTextItem(kind, id)), text: '' };
+  const text: OpenText = { kind, id, index: addItem(assembly, emptyTextItem(kind, id)), text: '', held: '' };
   assembly.text = text;
   assembly.options.emit(partAdded(text));
   return text;
@@ -146,6 +157,7 @@ function closeText(assembly: Assembly, status: 'completed' | 'incomplete'): void
   const { text } = assembly;
   if (text === null) return;
   assembly.text = null;
+  extendText(assembly, text, storableText(text.held));
   for (const draft of partDone(text)) assembly.options.emit(draft);
   itemDone(assembly, text.index, textItem(text, status));
 }
@@ -153,8 +165,14 @@ function closeText(assembly: Assembly, status: 'completed' | 'incomplete'): void
 function startCall(assembly: Assembly, at: number, callId: string, name: string): void {
   closeText(assembly, 'completed');
   if (assembly.calls.size >= assembly.options.maxCalls) return;
-  const call: OpenCall = { callId, name, shownAt: null, arguments: '' };
-  if (!assembly.options.isClientFunction(name)) {
+  const call: OpenCall = {
+    callId: storableText(callId),
+    name: storableText(name),
+    shownAt: null,
+    arguments: '',
+    held: '',
+  };
+  if (!assembly.options.isClientFunction(call.name)) {
     assembly.calls.set(at, call);
     return;
   }
@@ -166,6 +184,13 @@ function startCall(assembly: Assembly, at: number, callId: string, name: string)
 function pushArguments(assembly: Assembly, at: number, delta: string): void {
   const call = assembly.calls.get(at);
   if (call === undefined || delta === '') return;
+  const piece = joinPiece(call.held, delta);
+  call.held = piece.held;
+  extendArguments(assembly, call, piece.text);
+}
+
+function extendArguments(assembly: Assembly, call: OpenCall, delta: string): void {
+  if (delta === '') return;
   call.arguments += delta;
   if (call.shownAt === null) return;
   const { id, index } = call.shownAt;

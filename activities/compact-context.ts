@@ -53,8 +53,8 @@ export async function compactIfNeeded(
     throw failure('model.invalid-reply', `${model.name} wrote an empty summary while compacting the conversation.`);
   }
   const done: CompactionItem = { ...item, encrypted_content: writeSummary(summary) };
-  step.writer.emit({ type: 'response.output_item.added', output_index: step.firstIndex, item: done });
-  step.writer.emit({ type: 'response.output_item.done', output_index: step.firstIndex, item: done });
+  step.writer.emit({ type: 'response.output_item.added', output_index: step.output.length, item: done });
+  step.writer.emit({ type: 'response.output_item.done', output_index: step.output.length, item: done });
   step.run.log.info({ replacedItems: old.length, summaryChars: summary.length }, 'conversation compacted');
   const path = [...step.context.path, { ...marker, item: done }];
   return { request: await build({ ...step.context, path }), items: [done] };

@@ -20,5 +20,5 @@ export async function finishTurn(deps: FinishDeps, scope: Scope, turnId: string,
     );
     await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, turnId), snapshot });
   }
-  await publishEnd(deps, scope, turnId, 0);
+  await publishEnd(deps, scope, turnId, null, 0);
 }

@@ -35,7 +35,7 @@ export interface StepRun {
   readonly signal: AbortSignal;
   readonly run: RunContext;
   /** Output items the turn had before this step. */
-  readonly firstIndex: number;
+  readonly output: readonly OutputItem[];
   readonly modelCalls: ModelCallEntry[];
 }
 
@@ -50,7 +50,7 @@ export async function runModelStep(
   const startedMs = performance.now();
   const claim = claimed ?? (await deps.turns.claimStep(scope, { turnId: input.turnId, step: input.step }));
   if (claim.committed !== null) {
-    if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, claim.firstSequence);
+    if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, null, claim.firstSequence);
     return claim.committed;
   }
   const context = await deps.turns.loadContext(scope, input.turnId);
@@ -71,12 +71,12 @@ export async function runModelStep(
     writer,
     signal,
     run,
-    firstIndex: output.length,
+    output,
     modelCalls: [],
   };
-  await openLog(step, claim, output);
+  await openLog(step, claim);
   const compacted = await compactIfNeeded(step, (kept) => buildRequest(step, kept));
-  const answer = await answerWithFallback(step, compacted.request, step.firstIndex + compacted.items.length);
+  const answer = await answerWithFallback(step, compacted.request, output.length + compacted.items.length);
   const result = await commit(step, answer, compacted);
   deps.metrics.stepFinished({ agent: context.turn.settings.agent.name, durationMs: performance.now() - startedMs });
   return result;
@@ -98,8 +98,8 @@ function ownOutput(context: StepContext): OutputItem[] {
 }
 
 /** After a crash the log is gone: it starts again from what is stored, and readers are told to drop the open parts. */
-async function openLog(step: StepRun, claim: StepClaim, output: readonly OutputItem[]): Promise<void> {
-  const { deps, scope, input, context } = step;
+async function openLog(step: StepRun, claim: StepClaim): Promise<void> {
+  const { deps, scope, input, context, output } = step;
   const ref = refOf(scope, input);
   const before = await deps.events.state(ref);
   if (before === null) {
@@ -127,7 +127,7 @@ async function buildRequest(step: StepRun, context: StepContext): Promise<ModelR
 }
 
 async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedContext): Promise<CallModelResult> {
-  const { deps, scope, input, context } = step;
+  const { deps, scope, input } = step;
   const tools = new Map(deps.tools.map((tool) => [tool.name, tool]));
   const ending = endingOf(step, answer);
   const calls =
@@ -149,24 +149,31 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     ...used,
   };
   await step.writer.flush();
-  const written = await deps.turns.commitStep(scope, {
+  const items = [...compacted.items, ...answer.assembled.items];
+  const turn = await deps.turns.commitStep(scope, {
     turnId: input.turnId,
     step: input.step,
     attempt: step.attempt,
-    items: [...compacted.items, ...answer.assembled.items],
+    items,
     toolCalls: plan.rows,
     modelCalls: step.modelCalls,
     answeredBy: answer.model.name,
     result,
     ending,
+    lastSequence: ending === null ? null : await nextSequence(step),
   });
-  if (!written)
-    throw failure(
-      'turn.stale-attempt',
-      `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`,
-    );
-  if (ending !== null) await publishEnd(deps, scope, context.turn.id, 0);
+  if (turn === null) {
+    const message = `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`;
+    throw failure('turn.stale-attempt', message);
+  }
+  if (ending !== null) await publishEnd(deps, scope, turn.id, { turn, output: [...step.output, ...items] }, 0);
   return result;
+}
+
+/** The number of the next event: this step's own events are all in, and nothing else writes between steps. */
+async function nextSequence(step: StepRun): Promise<number | null> {
+  const log = await step.deps.events.state(refOf(step.scope, step.input));
+  return log === null ? null : log.lastSequence + 1;
 }
 
 /** Null: there are calls to run. The loop ends on the absence of calls, not on a finish reason. */

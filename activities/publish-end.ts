@@ -4,7 +4,7 @@ import type { OutputItem } from '../domain/item.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { ResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
-import type { TerminalStatus } from '../domain/turn.js';
+import type { TerminalStatus, TurnRecord } from '../domain/turn.js';
 import { isTerminal } from '../domain/turn.js';
 import type { TerminalEventType } from '../domain/event.js';
 import type { ActivityDeps } from './activity-deps.js';
@@ -17,32 +17,47 @@ const TERMINAL_EVENTS: Record<TerminalStatus, TerminalEventType> = {
   cancelled: 'response.incomplete',
 };
 
-/** @param firstSequence where numbering goes on when the log was lost. */
+/** A turn that is closed in the store, with its whole output. */
+export interface ClosedTurn {
+  readonly turn: TurnRecord;
+  readonly output: readonly OutputItem[];
+}
+
+/**
+ * @param known the turn as it was just committed; null: read it.
+ * @param firstSequence where numbering goes on when the log was lost.
+ */
 export async function publishEnd(
   deps: Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'>,
   scope: Scope,
   turnId: string,
+  known: ClosedTurn | null,
   firstSequence: number,
 ): Promise<void> {
   const ref = { tenantId: scope.tenantId, turnId };
   const log = await deps.events.state(ref);
   if (log?.ended === true) return;
-  const [turn, output] = await Promise.all([deps.turns.get(scope, turnId), deps.turns.output(scope, turnId)]);
-  if (turn === null || !isTerminal(turn.status)) return;
-  const response: ResponseResource = toResponseResource(
-    turn,
-    output.map((stored) => stored.item as OutputItem),
-  );
+  const closed = known ?? (await readClosed(deps, scope, turnId));
+  if (closed === null) return;
+  const { turn } = closed;
+  const { status } = turn;
+  if (!isTerminal(status)) return;
+  const response: ResponseResource = toResponseResource(turn, closed.output);
   if (log === null) await deps.events.open(ref, { firstSequence, snapshot: response });
   try {
-    const draft = { type: TERMINAL_EVENTS[turn.status], response };
+    const draft = { type: TERMINAL_EVENTS[status], response };
     const last = await deps.events.append(ref, { part: 'end', attempt: 1 }, [draft]);
-    await deps.turns.recordLastSequence(scope, turnId, last);
+    if (last !== turn.lastSequence) await deps.turns.recordLastSequence(scope, turnId, last);
     const durationMs = (turn.completedAtMs ?? Date.now()) - turn.createdAtMs;
-    deps.metrics.turnFinished({ agent: turn.settings.agent.name, status: turn.status, durationMs });
+    deps.metrics.turnFinished({ agent: turn.settings.agent.name, status, durationMs });
   } catch (error) {
     // Someone else published it in the meantime: there is one terminal event, which is all that matters.
     if (!isFailure(error) || error.code !== 'turn.stale-attempt') throw error;
     deps.logger.debug({ turnId }, 'terminal event was already published');
   }
+}
+
+async function readClosed(deps: Pick<ActivityDeps, 'turns'>, scope: Scope, turnId: string): Promise<ClosedTurn | null> {
+  const [turn, output] = await Promise.all([deps.turns.get(scope, turnId), deps.turns.output(scope, turnId)]);
+  return turn === null ? null : { turn, output: output.map((stored) => stored.item as OutputItem) };
 }

@@ -8,7 +8,10 @@ export interface OpenText {
   readonly index: number;
   readonly id: string;
   text: string;
+  /** The first half of a character whose second half has not come yet. */
+  held: string;
 }
+
 export function emptyTextItem(kind: OpenText['kind'], id: string): OutputItem {
   return kind === 'message' || kind === 'refusal'
     ? { type: 'message', id, role: 'assistant', status: 'in_progress', content: [] }

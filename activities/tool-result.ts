@@ -1,4 +1,6 @@
 /** A tool's whole result -> what the model is given: the beginning and the end when it is over budget. Pure. */
+import { storableText } from '../domain/json.js';
+
 const SHARE_OF_HEAD = 0.7;
 
 export interface BudgetedResult {
@@ -13,5 +15,6 @@ export function cutToBudget(text: string, budgetChars: number, itemId: string): 
   const tail = text.slice(text.length - Math.floor(budgetChars * (1 - SHARE_OF_HEAD)));
   const left = text.length - head.length - tail.length;
   const note = `[… ${left} of ${text.length} characters left out; read them with read_result, id "${itemId}" …]`;
-  return { text: `${head}\n${note}\n${tail}`, full: text };
+  // A cut may fall into the middle of a character.
+  return { text: storableText(`${head}\n${note}\n${tail}`), full: text };
 }

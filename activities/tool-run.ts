@@ -5,7 +5,7 @@
 import { failure, isFailure, ruleOf, toFailure } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
 import { createHash } from 'node:crypto';
-import { canonicalJson, preview } from '../domain/json.js';
+import { canonicalJson, preview, storableText } from '../domain/json.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
 import type { ToolItem } from '../domain/item.js';
 import type { Tool, ToolOutput } from '../domain/ports/tool-runtime.js';
@@ -124,7 +124,7 @@ async function perform(toolRun: ToolRun): Promise<ToolEnd> {
   if (running !== null) toolRun.writer.emit(running);
   try {
     const output = await invokeInTime(toolRun, tool);
-    return { status: 'completed', text: output.text, files: output.files ?? [], error: null };
+    return { status: 'completed', text: storableText(output.text), files: output.files ?? [], error: null };
   } catch (error) {
     return onToolError(toolRun, tool, toFailure(error, 'tool.failed'));
   }
@@ -208,7 +208,7 @@ function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
 }
 
 function failed(error: Failure): ToolEnd {
-  const message = isFailure(error) ? error.message : 'The tool failed.';
+  const message = isFailure(error) ? storableText(error.message) : 'The tool failed.';
   return {
     status: 'failed',
     text: `Error (${error.code}): ${message}`,

@@ -35,3 +35,8 @@ function utf8Bytes(character: string): number {
   if (point < 0x800) return 2;
   return point < 0x10000 ? 3 : 4;
 }
+
+/** Text as every part of the product can hold it: NUL and half a surrogate pair become U+FFFD (no database stores them). */
+export function storableText(text: string): string {
+  return text.replace(/[\0\p{Surrogate}]/gu, '\uFFFD');
+}

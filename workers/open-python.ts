@@ -13,7 +13,8 @@ export function openPython(config: Config, logger: Logger): DeferredPython {
   if (!python.enabled) return createDisabledPython();
   return createDeferredPython(() =>
     createPythonRunner({
-      dataDir: join(config.dataDir, 'python'),
+      // Packages are downloads: installations that share a cache share them.
+      dataDir: join(config.cacheDir, 'python'),
       poolSize: python.pool_size,
       limits: {
         concurrentJobs: python.concurrent_jobs,

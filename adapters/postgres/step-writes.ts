@@ -5,11 +5,13 @@ import { addUsage, NO_USAGE } from '../../domain/pricing.js';
 import type { ModelCallEntry, StepClaim, StepCommit, StepRef } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
+import type { TurnRecord } from '../../domain/turn.js';
 import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
 import type { Connection } from './database.js';
 import { nullableObjectColumn, toJson } from './json-columns.js';
 import { moveHead } from './turn-endings.js';
-import { errorJson, toItemsJson } from './turn-rows.js';
+import { errorJson, fromTurnRow, toItemsJson, TURN_COLUMNS } from './turn-rows.js';
+import type { TurnRow } from './turn-rows.js';
 
 interface ClaimRow {
   readonly attempt: number;
@@ -78,11 +80,11 @@ export async function reserveSequence(connection: Connection, scope: Scope, turn
  * Everything a step leaves behind, in one statement; nothing at all when the attempt is no longer the newest. Each part finds
  * its row by the ids given, not by a join with the part before it: the planner would read all rows of the tenant for that.
  */
-export async function commitStep(connection: Connection, scope: Scope, commit: StepCommit): Promise<boolean> {
+export async function commitStep(connection: Connection, scope: Scope, commit: StepCommit): Promise<TurnRecord | null> {
   const now = new Date();
   const spent = totalOf(commit.modelCalls);
   const { ending } = commit;
-  const { rows } = await sql<{ committed: string }>`
+  const { rows } = await sql<TurnRow>`
     with held as (
       select tenant_id, id, principal_id, conversation_id from turns
       where tenant_id = ${scope.tenantId}::text and id = ${commit.turnId}::text and status in ('queued', 'in_progress')
@@ -106,8 +108,10 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         status = coalesce(${ending?.status ?? null}::text, 'in_progress'),
         error = ${errorJson(ending?.error ?? null)}::jsonb,
         incomplete_reason = ${ending?.incompleteReason ?? null}::text,
-        completed_at = ${ending === null ? null : now}::timestamptz
-      where t.tenant_id = ${scope.tenantId}::text and t.id = ${commit.turnId}::text and exists (select 1 from step)),
+        completed_at = ${ending === null ? null : now}::timestamptz,
+        last_sequence = ${commit.lastSequence}::bigint
+      where t.tenant_id = ${scope.tenantId}::text and t.id = ${commit.turnId}::text and exists (select 1 from step)
+      returning ${sql.raw(TURN_COLUMNS)}),
     items_written as (
       insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
       select step.tenant_id, step.id, ${commit.step}::integer, x.index, 'output', x.item_id, x.type, x.data, x.text
@@ -133,8 +137,8 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
              output_tokens bigint, reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint,
              first_token_ms bigint, duration_ms bigint)),
     head as (${moveHead(scope, commit.turnId, ending?.status ?? null, 'step', now)})
-    select count(*) as committed from step`.execute(connection);
-  return Number(rows[0]?.committed ?? 0) === 1;
+    select * from turn`.execute(connection);
+  return rows[0] === undefined ? null : fromTurnRow(rows[0]);
 }
 
 function totalOf(calls: readonly ModelCallEntry[]): {

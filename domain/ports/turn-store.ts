@@ -87,6 +87,8 @@ export interface StepCommit extends StepRef {
   readonly result: CallModelResult;
   /** Close the turn in the same transaction. */
   readonly ending: TurnEnding | null;
+  /** With `ending`: the number the terminal event will have. */
+  readonly lastSequence: number | null;
 }
 
 export interface ToolClaim {
@@ -152,8 +154,8 @@ export interface TurnStore {
    * @throws `turn.cancelled` when the turn has already ended.
    */
   claimStep(scope: Scope, step: StepRef): Promise<StepClaim>;
-  /** @returns false when a newer attempt holds the step or the turn has ended: nothing was written. */
-  commitStep(scope: Scope, commit: StepCommit): Promise<boolean>;
+  /** @returns the turn as it is now; null when a newer attempt holds the step or the turn has ended: nothing was written. */
+  commitStep(scope: Scope, commit: StepCommit): Promise<TurnRecord | null>;
   /** Take a tool call for a new attempt; an `unkeyed` call that was begun before is not given out again. */
   claimTool(scope: Scope, key: { turnId: string; step: number; callIndex: number }): Promise<ToolClaim>;
   /** @returns false when a newer attempt holds the call: nothing was written. */

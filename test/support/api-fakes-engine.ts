@@ -103,7 +103,7 @@ async function end(
 ): Promise<void> {
   const ref = { tenantId: scope.tenantId, turnId };
   const usage = { inputTokens: 11, cachedTokens: 2, outputTokens: 7, reasoningTokens: 0, estimated: false };
-  const committed = await stage.turns.commitStep(scope, {
+  const turn = await stage.turns.commitStep(scope, {
     turnId,
     step: 1,
     attempt: 1,
@@ -113,9 +113,8 @@ async function end(
     answeredBy: 'fake/model',
     result: aStepResult(),
     ending,
+    lastSequence: null,
   });
-  if (!committed) return;
-  const turn = await stage.turns.get(scope, turnId);
   if (turn === null || !isTerminal(turn.status)) return;
   const response = toResponseResource(turn, items);
   const last = await stage.events.append(ref, { part: 'end', attempt: 1 }, [{ type: TERMINAL[turn.status], response }]);

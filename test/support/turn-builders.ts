@@ -152,6 +152,7 @@ export function aStepCommit(changes: Partial<StepCommit> & Pick<StepCommit, 'tur
     answeredBy: 'demo/script',
     result: aStepResult(),
     ending: anEnding(),
+    lastSequence: null,
     ...changes,
   };
 }
