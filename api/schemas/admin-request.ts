@@ -9,4 +9,3 @@ export const keyCreateSchema = closedObject({
   principal: principalIdSchema.optional().describe('Whom the key acts for; the caller’s own principal when left out.'),
   expires_at: z.int().min(0).nullish().describe('Seconds since the epoch; null or absent: never.'),
 }).meta({ id: 'ApiKeyCreate', example: { name: 'laptop', scopes: ['read', 'write'] } });
-export type KeyCreate = z.infer<typeof keyCreateSchema>;

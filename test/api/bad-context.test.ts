@@ -63,7 +63,7 @@ describe('what a turn continues from', () => {
     const conversation = (await api.request('POST', '/v1/conversations', {})).json;
     const elsewhere = (await create({ input: 'a' })).json;
     const answer = await create({ input: 'b', conversation: conversation.id, previous_response_id: elsewhere.id });
-    expectError(answer, invalid('previous_response_id', /not in/));
+    expectError(answer, invalid('previous_response_id', /does not belong to conversation/));
   });
 
   it('a response that still runs -> 409', async () => {

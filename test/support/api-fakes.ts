@@ -148,11 +148,11 @@ const noMetrics: Metrics = {
 
 export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixture> {
   const tables = createMemoryTables();
-  const turns = createInMemoryTurnStore(tables);
+  const turns = changes.turns ?? createInMemoryTurnStore(tables);
   const events = changes.events ?? createMemoryEventLog();
   const engine = createScriptedEngine({ turns, events });
   const { logger, lines } = createRecordingLogger();
-  const apiKeys = createInMemoryApiKeyStore();
+  const apiKeys = changes.apiKeys ?? createInMemoryApiKeyStore();
   let draining = false;
   const deps = {
     turns,

@@ -47,7 +47,11 @@ function requireParent(tables: MemoryTables, scope: Scope, turn: NewTurn): TurnR
     throw failure('response.not-found', `there is no response ${turn.parentId}`, { param });
   }
   if (turn.conversationId !== null && parent.conversationId !== turn.conversationId) {
-    throw failure('request.invalid', `the response ${turn.parentId} is not in ${turn.conversationId}`, { param });
+    throw failure(
+      'request.invalid',
+      `the response ${turn.parentId} does not belong to conversation ${turn.conversationId}`,
+      { param },
+    );
   }
   if (!isTerminal(parent.status)) throw failure('response.still-running', `${parent.id} has not ended`, { param });
   return parent;

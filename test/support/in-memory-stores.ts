@@ -8,14 +8,7 @@ import type { Conversation, ConversationStore } from '../../domain/ports/convers
 import type { FileRecord, FileStore } from '../../domain/ports/file-store.js';
 import type { StoredItem } from '../../domain/turn.js';
 import { aTurn } from './turn-builders.js';
-import {
-  conversationOf,
-  inOrder,
-  pageOf,
-  pathTo,
-  runningIn,
-  setConversation,
-} from './in-memory-stores-tables.js';
+import { conversationOf, inOrder, pageOf, pathTo, runningIn, setConversation } from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
 
 const toRow = (turn: TurnRow['turn'], items: readonly StoredItem[]): TurnRow => ({
@@ -146,7 +139,7 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
           turnId,
           toRow(
             own,
-            items.map((stored) => ({ ...stored, turnId })),
+            items.map((stored) => ({ ...stored, turnId, item: { ...stored.item, id: `${stored.item.id}0` } })),
           ),
         );
       }
