@@ -19,10 +19,18 @@ const aChunk: fc.Arbitrary<ModelChunk> = fc.oneof(
     callId: fc.string({ minLength: 1, maxLength: 5 }),
     name: fc.constantFrom('python', 'client_fn', 'read_page'),
   }),
-  fc.record({ type: fc.constant('tool-call-delta' as const), index: fc.nat(3), arguments: fc.string({ maxLength: 6 }) }),
+  fc.record({
+    type: fc.constant('tool-call-delta' as const),
+    index: fc.nat(3),
+    arguments: fc.string({ maxLength: 6 }),
+  }),
 );
 
-function assemble(chunks: readonly ModelChunk[], emit: (draft: TurnEventDraft) => void, end: 'finish' | 'cut'): unknown {
+function assemble(
+  chunks: readonly ModelChunk[],
+  emit: (draft: TurnEventDraft) => void,
+  end: 'finish' | 'cut',
+): unknown {
   const started = new Set<number>();
   const assembler = createAnswerAssembler({
     firstIndex: 0,
@@ -44,11 +52,15 @@ function assemble(chunks: readonly ModelChunk[], emit: (draft: TurnEventDraft) =
 describe('response reducer', () => {
   it('any answer: the reader who applies the events has exactly the stored items', () => {
     fc.assert(
-      fc.property(fc.array(aChunk, { maxLength: 40 }), fc.constantFrom('finish' as const, 'cut' as const), (chunks, end) => {
-        const reducer = createResponseReducer(someResponse());
-        const stored = assemble(chunks, (draft) => reducer.apply(draft), end);
-        expect(reducer.snapshot().output).toEqual(stored);
-      }),
+      fc.property(
+        fc.array(aChunk, { maxLength: 40 }),
+        fc.constantFrom('finish' as const, 'cut' as const),
+        (chunks, end) => {
+          const reducer = createResponseReducer(someResponse());
+          const stored = assemble(chunks, (draft) => reducer.apply(draft), end);
+          expect(reducer.snapshot().output).toEqual(stored);
+        },
+      ),
       { numRuns: 300 },
     );
   });

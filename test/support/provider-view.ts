@@ -1,0 +1,34 @@
+/** What a fake provider was sent, reduced to what scenarios ask about. */
+import type { FakeRequest } from './fake-provider.js';
+
+interface WireMessage {
+  readonly role: string;
+  readonly content: unknown;
+  readonly tool_calls?: readonly unknown[];
+}
+
+/** The conversation as the chat wire told it, without the agent's own instructions: `role: text`. */
+export function toldConversation(request: FakeRequest | undefined): readonly string[] {
+  return messagesOf(request)
+    .filter((message) => message.role !== 'system')
+    .map((message) => `${message.role}: ${textOf(message.content)}`);
+}
+
+/** Everything said to the model as system messages. */
+export function toldInstructions(request: FakeRequest | undefined): string {
+  return messagesOf(request)
+    .filter((message) => message.role === 'system')
+    .map((message) => textOf(message.content))
+    .join('\n');
+}
+
+export function messagesOf(request: FakeRequest | undefined): readonly WireMessage[] {
+  if (request?.body.messages === undefined) throw new Error('the provider was not asked over the chat wire');
+  return request.body.messages;
+}
+
+function textOf(content: unknown): string {
+  if (typeof content === 'string') return content;
+  if (content === null || content === undefined) return '';
+  return (content as readonly { readonly text?: string }[]).map((part) => part.text ?? '').join('');
+}
