@@ -1,6 +1,7 @@
 /** The models: configured providers first, then those found in the environment, else the scripted demo. */
 import type { Config } from '../adapters/config/load-config.js';
 import { createDemoModel } from '../adapters/demo/demo-model.js';
+import { withListedModels } from '../adapters/openai/configured-models.js';
 import { detectProviders } from '../adapters/openai/detect-providers.js';
 import { createModelRegistry } from '../adapters/openai/model-registry.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -18,9 +19,12 @@ export interface Models {
 
 /** A configured provider replaces a found one of the same name. */
 export async function findProviders(config: Config, logger: Logger): Promise<readonly ProviderSettings[]> {
-  const found = await detectProviders(config.environment, { logger });
-  const configured = new Set(config.providers.map((provider) => provider.name));
-  return [...config.providers, ...found.filter((provider) => !configured.has(provider.name))];
+  const [own, found] = await Promise.all([
+    withListedModels(config.providers, { logger }),
+    detectProviders(config.environment, { logger }),
+  ]);
+  const configured = new Set(own.map((provider) => provider.name));
+  return [...own, ...found.filter((provider) => !configured.has(provider.name))];
 }
 
 export async function openModels(config: Config, logger: Logger): Promise<Models> {
