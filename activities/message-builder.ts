@@ -2,7 +2,7 @@
  * Items in order -> messages for a model. Each step of a turn becomes one assistant message, followed by one result for
  * each of its calls: a call without a result would make providers refuse the request.
  */
-import type { Item, ToolItem } from '../domain/item.js';
+import type { FunctionCallOutputItem, Item, ToolItem } from '../domain/item.js';
 import { itemText } from '../domain/item.js';
 import type { ModelMessage, ModelToolCall } from '../domain/ports/model.js';
 import type { ToolCallRecord } from '../domain/tool.js';
@@ -38,12 +38,27 @@ export function buildMessages(
   let stepKey = '';
   for (const { turnId, step, direction, item } of items) {
     const key = `${turnId}/${step}`;
-    if (key !== stepKey && direction === 'output') endAssistantMessage(building);
+    if (key !== stepKey) {
+      if (direction === 'output') endAssistantMessage(building);
+      else takeResults(building, items, key);
+    }
     stepKey = key;
     addItem(building, item);
   }
   endAssistantMessage(building);
   return building.messages;
+}
+
+/** A client may put its message before the results it sends along; they belong to the calls all the same. */
+function takeResults(building: Building, items: readonly StoredItem[], key: string): void {
+  if (building.calls.length === 0) return;
+  for (const { turnId, step, item } of items) {
+    if (`${turnId}/${step}` === key && item.type === 'function_call_output') addResult(building, item);
+  }
+}
+
+function addResult(building: Building, item: FunctionCallOutputItem): void {
+  if (building.calls.some((call) => call.callId === item.call_id)) building.results.set(item.call_id, itemText(item));
 }
 
 function endAssistantMessage(building: Building): void {
@@ -72,7 +87,7 @@ function addItem(building: Building, item: Item): void {
       building.calls.push({ callId: item.call_id, name: item.name, arguments: item.arguments });
       return;
     case 'function_call_output':
-      building.results.set(item.call_id, itemText(item));
+      addResult(building, item);
       return;
     case 'compaction': {
       endAssistantMessage(building);
