@@ -1,44 +1,19 @@
 /**
- * The official Node client against the started product: branches, functions of the client, structured output, images and
- * files; and what the provider was sent, on both wires.
+ * The official Node client against the started product: branches, functions of the client, structured output; and what the
+ * provider was sent, on both wires.
  */
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { zodTextFormat } from 'openai/helpers/zod';
-import type { FunctionTool, Response, ResponseInputItem } from 'openai/resources/responses/responses';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FunctionTool, ResponseInputItem } from 'openai/resources/responses/responses';
+import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { WIRES, bothWires } from '../support/both-wires.js';
 import { collect, expectRejection } from '../support/client-calls.js';
 import { expectOrderly } from '../support/event-order.js';
 import { answer, answerText, callTools } from '../support/fake-provider-script.js';
 import { messagesOf, toldConversation, toldInstructions } from '../support/provider-view.js';
 import { answerOf, sharedProduct } from '../support/started-product.js';
 import { verifies } from './requirements.js';
-
-const PIXEL = 'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==';
-const PDF = Buffer.from('%PDF-1.4\n%âãÏÓ\n1 0 obj\n<<>>\nendobj\ntrailer<<>>\n%%EOF\n', 'latin1').toString('base64');
-
-/** Two providers on one fake server: the same model over either wire. */
-const PROVIDERS = (baseUrl: string): string => `
-  - name: chat
-    base_url: ${baseUrl}
-    api_key: secret-of-the-provider
-    models: [{ name: model }]
-  - name: wire
-    wire: responses
-    base_url: ${baseUrl}
-    api_key: secret-of-the-provider
-    models: [{ name: model }]`;
-const WIRES = ['chat/model', 'wire/model'];
-
-/** A site that the product may reach only because the operator opened it. */
-const site = createServer((request, response) => {
-  if (request.url === '/notes.txt')
-    response.setHeader('content-type', 'text/plain; charset=utf-8').end('Grüße vom Server');
-  else response.writeHead(404, { 'content-type': 'text/plain' }).end('nothing here');
-});
-let siteUrl = '';
 
 const weather: FunctionTool = {
   type: 'function',
@@ -54,15 +29,7 @@ const weather: FunctionTool = {
 };
 
 describe('openai (Node): what goes into a response', () => {
-  const env: Record<string, string> = {};
-  beforeAll(async () => {
-    await new Promise<void>((resolve) => site.listen(0, '127.0.0.1', resolve));
-    const address = `127.0.0.1:${(site.address() as AddressInfo).port}`;
-    siteUrl = `http://${address}`;
-    env['TURNSTONE_EGRESS_ALLOW'] = address;
-  });
-  afterAll(() => site.close());
-  const product = sharedProduct({ providers: ({ baseUrl }) => PROVIDERS(baseUrl), env });
+  const product = sharedProduct({ providers: bothWires });
   const lastRequest = () => product().provider.requests.at(-1);
   const ask = (body: Omit<OpenAI.Responses.ResponseCreateParamsNonStreaming, 'model'>, model = 'general') =>
     product().openai.responses.create({ model, ...body });
@@ -170,13 +137,15 @@ describe('openai (Node): what goes into a response', () => {
       { type: 'function_call_output', call_id: 'call_1', output: 'snow' },
       { role: 'user', content: 'Be brief.' },
     ];
-    await ask({ previous_response_id: first.id, input: outputs, tools: [weather] }, 'chat/model');
-    const told = messagesOf(lastRequest()).slice(1);
-    expect(told.map((message) => message.role)).toEqual(['user', 'assistant', 'tool', 'tool', 'user']);
-    expect(told.slice(2, 4)).toMatchObject([
-      { tool_call_id: 'call_1', content: 'snow' },
-      { tool_call_id: 'call_2', content: 'sun' },
-    ]);
+    for (const input of [outputs, outputs.toReversed()]) {
+      await ask({ previous_response_id: first.id, input, tools: [weather] }, 'chat/model');
+      const told = messagesOf(lastRequest()).slice(1);
+      expect(told.map((message) => message.role)).toEqual(['user', 'assistant', 'tool', 'tool', 'user']);
+      expect(told.slice(2, 4)).toMatchObject([
+        { tool_call_id: 'call_1', content: 'snow' },
+        { tool_call_id: 'call_2', content: 'sun' },
+      ]);
+    }
   });
 
   it('a client that keeps its own history: -> the whole history goes to the model, function calls included', async () => {
@@ -233,87 +202,6 @@ describe('openai (Node): what goes into a response', () => {
     await expectRejection(ask({ input: 'x', text: { format } }), OpenAI.BadRequestError, {
       param: 'text.format.schema',
     });
-  });
-
-  it(verifies('responses.files'), async () => {
-    const text = Buffer.from('Naïve notes\nline two').toString('base64');
-    const response = await ask(
-      {
-        input: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_text', text: 'What is in these?' },
-              { type: 'input_image', image_url: `data:image/png;base64,${PIXEL}`, detail: 'low' },
-              { type: 'input_file', filename: 'notes.txt', file_data: `data:text/plain;base64,${text}` },
-              { type: 'input_file', filename: 'paper.pdf', file_data: `data:application/pdf;base64,${PDF}` },
-            ],
-          },
-        ],
-      },
-      'chat/model',
-    );
-    expect(response.status).toBe('completed');
-    const [, user] = messagesOf(lastRequest());
-    expect(user?.content).toEqual([
-      { type: 'text', text: 'What is in these?' },
-      { type: 'image_url', image_url: { url: `data:image/png;base64,${PIXEL}`, detail: 'low' } },
-      { type: 'text', text: 'File "notes.txt":\nNaïve notes\nline two' },
-      { type: 'file', file: { filename: 'paper.pdf', file_data: `data:application/pdf;base64,${PDF}` } },
-    ]);
-    // The next turn still sees them, without sending them again.
-    await ask({ input: 'And again?', previous_response_id: response.id }, 'wire/model');
-    const sent = JSON.stringify(lastRequest()?.body.input);
-    expect(sent).toContain(`data:image/png;base64,${PIXEL}`);
-    expect(sent).toContain('Naïve notes');
-    expect(sent).toContain(`data:application/pdf;base64,${PDF}`);
-  });
-
-  it('a file by URL: -> fetched once through the egress gate and kept; an image URL is the provider’s to fetch', async () => {
-    const response = await ask(
-      {
-        input: [
-          {
-            role: 'user',
-            content: [
-              { type: 'input_file', file_url: `${siteUrl}/notes.txt` },
-              { type: 'input_image', image_url: 'https://example.com/picture.png', detail: 'auto' },
-            ],
-          },
-        ],
-      },
-      'chat/model',
-    );
-    expect(response.status).toBe('completed');
-    expect(messagesOf(lastRequest())[1]?.content).toEqual([
-      { type: 'text', text: 'File "notes.txt":\nGrüße vom Server' },
-      { type: 'image_url', image_url: { url: 'https://example.com/picture.png' } },
-    ]);
-    const { data } = await product().openai.responses.inputItems.list(response.id);
-    const [message] = data as unknown as { content: { file_id?: string }[] }[];
-    const fileId = message?.content[0]?.file_id;
-    expect(fileId).toMatch(/^file_/);
-    const file = await product().openai.files.content(fileId ?? '');
-    expect(await file.text()).toBe('Grüße vom Server');
-  });
-
-  it('a file URL that may not or cannot be read: -> the response fails and says why', async () => {
-    const fail = async (file_url: string): Promise<Response> =>
-      ask({ input: [{ role: 'user', content: [{ type: 'input_file', file_url }] }] });
-    expect(await fail(`${siteUrl}/absent.txt`)).toMatchObject({
-      status: 'failed',
-      error: { code: 'egress.http-error' },
-    });
-    expect(await fail('http://127.0.0.1:1/secret')).toMatchObject({
-      status: 'failed',
-      error: { code: 'egress.blocked' },
-    });
-    const data = 'data:image/png;base64,not base64!';
-    await expectRejection(
-      ask({ input: [{ role: 'user', content: [{ type: 'input_image', image_url: data, detail: 'auto' }] }] }),
-      OpenAI.BadRequestError,
-      { param: 'input[0].content[0].image_url' },
-    );
   });
 
   it('everything a model may write: -> comes back letter by letter', async () => {
