@@ -5,10 +5,6 @@ import { SUITES } from './test/runner/suites.js';
 export default defineConfig({
   test: {
     maxWorkers: 2,
-    coverage: {
-      provider: 'istanbul',
-      include: ['{domain,workflows,activities,api,tools,adapters,workers,cli}/**/*.ts'],
-    },
     projects: SUITES.map(({ name, testTimeoutMs, parallel }) => ({
       extends: true as const,
       test: {

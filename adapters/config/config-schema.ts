@@ -47,7 +47,6 @@ const pythonSchema = z.strictObject({
   disk_mb: z.int().min(1).max(65_536).default(256),
   output_kb: z.int().min(1).max(16_384).default(512),
 });
-export type PythonSettings = z.infer<typeof pythonSchema>;
 
 export const configSchema = z.strictObject({
   server: serverSchema.prefault({}),

@@ -11,7 +11,9 @@ import { someResponse } from '../support/response-builders.js';
 interface SmallLog {
   readonly maxEventsPerTurn: number;
 }
-const adapters: Record<string, (options?: SmallLog) => EventLog> = { memory: (options) => createMemoryEventLog(options) };
+const adapters: Record<string, (options?: SmallLog) => EventLog> = {
+  memory: (options) => createMemoryEventLog(options),
+};
 
 const turn = { tenantId: 'default', turnId: 'resp_1' };
 const writer = { part: 'step/1', attempt: 1 };
@@ -37,7 +39,10 @@ const delta = (text: string): TurnEventDraft => ({
   delta: text,
   logprobs: [],
 });
-const completed = (): TurnEventDraft => ({ type: 'response.completed', response: someResponse({ status: 'completed' }) });
+const completed = (): TurnEventDraft => ({
+  type: 'response.completed',
+  response: someResponse({ status: 'completed' }),
+});
 
 async function collect(events: AsyncIterable<TurnEvent>): Promise<TurnEvent[]> {
   const all: TurnEvent[] = [];

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
@@ -147,9 +147,4 @@ export async function runToEnd(
   child.stderr.on('data', (chunk: Buffer) => (err += chunk.toString()));
   const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   return { code: code ?? signal ?? 'unknown', out, err };
-}
-
-/** A PATH with this Node and a shell, and nothing that could fetch or be Temporal. */
-export function bareExecutables(): string {
-  return dirname(process.execPath);
 }
