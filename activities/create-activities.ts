@@ -1,9 +1,9 @@
 /** The activities of a turn, as `domain/turn-contract.ts` declares them. */
 import type { Scope } from '../domain/scope.js';
-import type { CallModelInput, CallModelResult, TurnActivities } from '../domain/turn-contract.js';
-import type { ActivityDeps, RunContext } from './activity-deps.js';
+import type { TurnActivities } from '../domain/turn-contract.js';
+import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
-import type { HeadStart } from './head-start.js';
+import type { Adopted, HeadStart } from './head-start.js';
 import { runModelStep } from './model-step.js';
 import { runActivity } from './run-activity.js';
 import { runToolCall } from './tool-run.js';
@@ -17,13 +17,16 @@ function turnScope(tenantId: string): Scope {
 export function createActivities(deps: ActivityDeps, headStart: HeadStart | null): TurnActivities {
   return {
     callModel: (input) =>
-      runActivity(deps, { ...input, name: 'callModel' }, (run) => {
-        const adopted = adopt(headStart, input, run);
-        return adopted ?? runModelStep(deps, turnScope(input.tenantId), input, run, null);
-      }),
+      runActivity(deps, { ...input, name: 'callModel' }, (run) =>
+        adoptedOr(headStart?.adoptStep(input.turnId, input.step), run, () =>
+          runModelStep(deps, turnScope(input.tenantId), input, run, null),
+        ),
+      ),
     runTool: (input) =>
       runActivity(deps, { ...input, name: 'runTool' }, (run) =>
-        runToolCall(deps, turnScope(input.tenantId), input, run),
+        adoptedOr(headStart?.adoptCall(input.turnId, input.step, input.callIndex), run, () =>
+          runToolCall(deps, turnScope(input.tenantId), input, run),
+        ),
       ),
     finishTurn: (input) =>
       runActivity(deps, { ...input, name: 'finishTurn' }, () =>
@@ -36,12 +39,11 @@ export function createActivities(deps: ActivityDeps, headStart: HeadStart | null
   };
 }
 
-/** The activity's reasons to stop become the head start's. */
-function adopt(headStart: HeadStart | null, input: CallModelInput, run: RunContext): Promise<CallModelResult> | null {
-  const started = headStart?.adopt(input.turnId, input.step) ?? null;
-  if (started === null) return null;
-  const stop = (): void => started.stop(run.signal.reason as Parameters<typeof started.stop>[0]);
+/** The activity's reasons to stop become those of the work it adopts. */
+function adoptedOr<T>(adopted: Adopted<T> | null | undefined, run: RunContext, work: () => Promise<T>): Promise<T> {
+  if (adopted === null || adopted === undefined) return work();
+  const stop = (): void => adopted.stop(run.signal.reason as StopReason);
   if (run.signal.aborted) stop();
   run.signal.addEventListener('abort', stop, { once: true });
-  return started.result;
+  return adopted.result;
 }

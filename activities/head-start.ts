@@ -1,84 +1,174 @@
 /**
- * Head start: where API and turn worker share a process, the first model step begins right after the turn is accepted and
- * the activity `callModel` adopts it when it arrives. The claim made at acceptance fences it like any other attempt, so a
- * crash, or an activity that lands elsewhere, only costs the head start.
+ * Head start: where API and turn worker share a process, a turn begins right after it is accepted, and the workflow's
+ * activities adopt what is already running or done. It goes on as long as the workflow could only say yes: model steps
+ * within the limits, and calls of tools that change nothing, need no approval and no network. The first thing that is the
+ * workflow's to decide is left to it.
+ *
+ * Nothing depends on it. Every step and call is claimed in the store like any other attempt, so a crash, or an activity
+ * that lands elsewhere, only costs the head start.
  */
 import { toFailure } from '../domain/failures.js';
 import type { Scope } from '../domain/scope.js';
-import type { CallModelResult } from '../domain/turn-contract.js';
-import type { ActivityDeps, StopReason } from './activity-deps.js';
+import type { StepClaim } from '../domain/ports/turn-store.js';
+import type { CallModelResult, PlannedCall, RunToolResult } from '../domain/turn-contract.js';
+import type { TurnRecord } from '../domain/turn.js';
+import {
+  admitCalls,
+  afterModelStep,
+  afterToolCalls,
+  initialTurnState,
+  limitReached,
+  remainingMs,
+} from '../domain/turn-state.js';
+import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
 import { runModelStep } from './model-step.js';
+import { runToolCall } from './tool-run.js';
 
-/** Beyond this many unadopted starts the ordinary path is taken: memory stays bounded under a burst. */
-const MAX_PENDING = 500;
-/** An activity that has not come by then finds the committed step instead. */
+/** Beyond this many turns that run or wait to be adopted the ordinary path is taken: memory stays bounded under a burst. */
+const MAX_TURNS = 1_000;
+/** Results nobody has adopted by then are found in the store instead. */
 const FORGET_AFTER_MS = 60_000;
+/** The claim that acceptance made for step 1. */
+const ACCEPTED: StepClaim = { attempt: 1, firstSequence: 0, committed: null };
 
-export interface HeadStartRun {
-  readonly result: Promise<CallModelResult>;
+export type StartedTurn = Pick<TurnRecord, 'id' | 'requestId' | 'settings' | 'createdAtMs'>;
+
+/** Work an activity adopts in place of doing it. */
+export interface Adopted<T> {
+  readonly result: Promise<T>;
   stop(reason: StopReason): void;
 }
 
 export interface HeadStart {
-  begin(scope: Scope, turn: { readonly id: string; readonly requestId: string }): void;
-  /** The running or finished first step of the turn, once; null when there is none to adopt. */
-  adopt(turnId: string, step: number): HeadStartRun | null;
+  begin(scope: Scope, turn: StartedTurn): void;
+  /**
+   * What runs or ran ahead of the workflow, once each; null when there is nothing: then the head start of this turn ends,
+   * because the workflow has caught up.
+   */
+  adoptStep(turnId: string, step: number): Adopted<CallModelResult> | null;
+  adoptCall(turnId: string, step: number, callIndex: number): Adopted<RunToolResult> | null;
   /** Ends all of them without closing their turns: another process, or the next start, goes on. */
   close(): Promise<void>;
 }
 
-export function createHeadStart(deps: ActivityDeps): HeadStart {
-  const pending = new Map<string, HeadStartRun>();
-  const running = new Set<HeadStartRun>();
+interface AheadTurn {
+  readonly deps: ActivityDeps;
+  readonly scope: Scope;
+  readonly turn: StartedTurn;
+  readonly stop: AbortController;
+  readonly run: RunContext;
+  readonly work: Map<string, Promise<unknown>>;
+  /** The workflow has caught up: begin nothing more. */
+  overtaken: boolean;
+  /** Nothing runs any more. */
+  ended: boolean;
+}
 
-  const start = (scope: Scope, turn: { id: string; requestId: string }): HeadStartRun => {
-    const controller = new AbortController();
-    const log = deps.logger.child({
-      tenantId: scope.tenantId,
-      turnId: turn.id,
-      requestId: turn.requestId,
-      step: 1,
-      attempt: 1,
-    });
-    const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () =>
-      controller.abort('cancel'),
-    );
-    const input = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step: 1, remainingMs: 0 };
-    const claim = { attempt: 1, firstSequence: 0, committed: null };
-    const result = runModelStep(
-      deps,
-      scope,
-      input,
-      { signal: controller.signal, log, engineAttempt: 1 },
-      claim,
-    ).finally(unsubscribe);
-    const run: HeadStartRun = { result, stop: (reason) => controller.abort(reason) };
-    // The adopter sees the failure and reports it; without one the workflow's own attempt runs the step again.
-    result.catch((error: unknown) => log.warn({ code: toFailure(error).code }, 'head start failed'));
-    return run;
+export function createHeadStart(deps: ActivityDeps): HeadStart {
+  const turns = new Map<string, AheadTurn>();
+  const running = new Set<Promise<void>>();
+
+  const adopt = <T>(turnId: string, key: string): Adopted<T> | null => {
+    const ahead = turns.get(turnId);
+    if (ahead === undefined) return null;
+    const result = ahead.work.get(key);
+    ahead.work.delete(key);
+    if (result === undefined) ahead.overtaken = true;
+    if (ahead.ended && ahead.work.size === 0) turns.delete(turnId);
+    return result === undefined ? null : { result: result as Promise<T>, stop: (reason) => ahead.stop.abort(reason) };
   };
 
   return {
     begin(scope, turn) {
-      if (pending.size >= MAX_PENDING) return;
-      const run = start(scope, turn);
-      pending.set(turn.id, run);
-      running.add(run);
-      const forget = setTimeout(() => pending.delete(turn.id), FORGET_AFTER_MS);
-      forget.unref();
-      void run.result.then(
-        () => running.delete(run),
-        () => running.delete(run),
+      if (turns.size >= MAX_TURNS) return;
+      const ahead = createAheadTurn(deps, scope, turn);
+      turns.set(turn.id, ahead);
+      const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () =>
+        ahead.stop.abort('cancel'),
       );
+      const done = runAhead(ahead)
+        // Whoever adopts the failed work reports it; without one the workflow's own attempt does it again.
+        .catch((error: unknown) => ahead.run.log.warn({ code: toFailure(error).code }, 'the head start ended early'))
+        .finally(() => {
+          unsubscribe();
+          running.delete(done);
+          ahead.ended = true;
+          if (ahead.work.size === 0) turns.delete(turn.id);
+          else setTimeout(() => turns.delete(turn.id), FORGET_AFTER_MS).unref();
+        });
+      running.add(done);
     },
-    adopt(turnId, step) {
-      const run = step === 1 ? (pending.get(turnId) ?? null) : null;
-      pending.delete(turnId);
-      return run;
-    },
+    adoptStep: (turnId, step) => adopt(turnId, stepKey(step)),
+    adoptCall: (turnId, step, callIndex) => adopt(turnId, callKey(step, callIndex)),
     async close() {
-      for (const run of running) run.stop('shutdown');
-      await Promise.allSettled([...running].map((run) => run.result));
+      for (const ahead of turns.values()) ahead.stop.abort('shutdown');
+      await Promise.allSettled(running);
     },
   };
+}
+
+const stepKey = (step: number): string => `step/${step}`;
+const callKey = (step: number, callIndex: number): string => `step/${step}/call/${callIndex}`;
+
+function createAheadTurn(deps: ActivityDeps, scope: Scope, turn: StartedTurn): AheadTurn {
+  const stop = new AbortController();
+  const log = deps.logger.child({ tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId });
+  const run = { signal: stop.signal, log, engineAttempt: 1 };
+  return { deps, scope, turn, stop, run, work: new Map(), overtaken: false, ended: false };
+}
+
+async function runAhead(ahead: AheadTurn): Promise<void> {
+  const { turn } = ahead;
+  const { limits } = turn.settings;
+  let state = initialTurnState(turn.createdAtMs);
+  for (let claim: StepClaim | null = ACCEPTED; mayGoOn(ahead); claim = null) {
+    if (limitReached(limits, state, Date.now()) !== null) return;
+    const result: CallModelResult = await modelStep(
+      ahead,
+      state.step + 1,
+      remainingMs(limits, state, Date.now()),
+      claim,
+    );
+    state = afterModelStep(state, result);
+    const admitted = admitCalls(limits, state, result.calls);
+    const harmless = admitted.every(({ call, refused }) => refused === null && mayRunAhead(ahead.deps, call));
+    // A turn that ended, or calls for the client, are the workflow's to close.
+    if (result.outcome === 'closed' || result.clientCalls > 0 || !harmless || !mayGoOn(ahead)) return;
+    const timeMs = remainingMs(limits, state, Date.now());
+    const { step } = state;
+    state = afterToolCalls(state, await Promise.all(result.calls.map((call) => toolCall(ahead, step, call, timeMs))));
+  }
+}
+
+function mayGoOn(ahead: AheadTurn): boolean {
+  return !ahead.overtaken && !ahead.stop.signal.aborted;
+}
+
+/** What no policy could object to: it reads, asks nobody and reaches nowhere. */
+function mayRunAhead(deps: ActivityDeps, call: PlannedCall): boolean {
+  const tool = deps.tools.find((each) => each.name === call.name);
+  return tool?.effect === 'read' && tool.approval === 'never' && !tool.egress;
+}
+
+function modelStep(ahead: AheadTurn, step: number, timeMs: number, claim: StepClaim | null): Promise<CallModelResult> {
+  const { deps, scope, turn, run } = ahead;
+  const input = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step, remainingMs: timeMs };
+  const context = { ...run, log: run.log.child({ step, attempt: 1 }) };
+  return keep(ahead, stepKey(step), () => runModelStep(deps, scope, input, context, claim));
+}
+
+function toolCall(ahead: AheadTurn, step: number, call: PlannedCall, timeMs: number): Promise<RunToolResult> {
+  const { deps, scope, turn, run } = ahead;
+  const { callIndex } = call;
+  const place = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step, callIndex };
+  const context = { ...run, log: run.log.child({ step, callIndex, attempt: 1 }) };
+  return keep(ahead, callKey(step, callIndex), () =>
+    runToolCall(deps, scope, { ...place, remainingMs: timeMs }, context),
+  );
+}
+
+function keep<T>(ahead: AheadTurn, key: string, work: () => Promise<T>): Promise<T> {
+  const result = work();
+  ahead.work.set(key, result);
+  return result;
 }

@@ -11,6 +11,7 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
 
 export type ComponentState = 'ok' | 'degraded' | 'down';
@@ -48,7 +49,7 @@ export interface ApiDeps {
   readonly bodyLimitBytes: number;
   readonly defaultLimits: TurnLimits;
   /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
-  readonly headStart?: (scope: Scope, turn: { readonly id: string; readonly requestId: string }) => void;
+  readonly headStart?: (scope: Scope, turn: TurnRecord) => void;
   readonly isDraining: () => boolean;
   /** Requests per key: `points` in each window of `durationSeconds`. */
   readonly rateLimit?: { readonly points: number; readonly durationSeconds: number };

@@ -27,8 +27,9 @@ import type {
   TurnProgressView,
   TurnResult,
 } from '../domain/turn-contract.js';
+import { initialTurnState } from '../domain/turn-state.js';
 import type { TerminalStatus } from '../domain/turn.js';
-import { initialState, runTurnLoop } from './turn-loop.js';
+import { runTurnLoop } from './turn-loop.js';
 import type { TurnLoopPorts, TurnLoopResult } from './turn-loop.js';
 import { createTurnProgress } from './turn-progress.js';
 import type { TurnProgressTracker } from './turn-progress.js';
@@ -61,7 +62,7 @@ export async function turn(input: TurnInput): Promise<TurnResult> {
 
 async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promise<TurnLoopResult> {
   try {
-    const start = input.resumed ?? initialState(Date.now());
+    const start = input.resumed ?? initialTurnState(Date.now());
     return await runTurnLoop(input.limits, start, createPorts(input, progress));
   } catch (error) {
     await CancellationScope.nonCancellable(() => settle(input, progress, error));

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import type { LimitReason, TurnLimits } from '../../domain/limits.js';
 import type { CallModelResult, PlannedCall, RunToolResult } from '../../domain/turn-contract.js';
-import { initialState, runTurnLoop } from '../../workflows/turn-loop.js';
+import { initialTurnState } from '../../domain/turn-state.js';
+import { runTurnLoop } from '../../workflows/turn-loop.js';
 import type { TurnLoopPorts, TurnLoopResult } from '../../workflows/turn-loop.js';
 
 const aCall = (callIndex: number, name = 'python'): PlannedCall => ({
@@ -63,7 +64,7 @@ async function play(options: {
     shouldContinueAsNew: () => played.modelCalls.length === options.continueAfterStep,
     changed: () => undefined,
   };
-  const result = await runTurnLoop({ ...DEFAULT_LIMITS, ...options.limits }, initialState(0), ports);
+  const result = await runTurnLoop({ ...DEFAULT_LIMITS, ...options.limits }, initialTurnState(0), ports);
   return { ...played, result };
 }
 
