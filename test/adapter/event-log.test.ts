@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../adapters/memory/memory-event-log.js';
 import type { TurnEvent, TurnEventDraft } from '../../domain/event.js';
 import type { EventLog } from '../../domain/ports/event-log.js';
-import { someResponse } from '../support/response-builders.js';
+import { aResponse } from '../support/response-builders.js';
 
 interface SmallLog {
   readonly maxEventsPerTurn: number;
@@ -41,7 +41,7 @@ const delta = (text: string): TurnEventDraft => ({
 });
 const completed = (): TurnEventDraft => ({
   type: 'response.completed',
-  response: someResponse({ status: 'completed' }),
+  response: aResponse({ status: 'completed' }),
 });
 
 async function collect(events: AsyncIterable<TurnEvent>): Promise<TurnEvent[]> {
@@ -55,7 +55,7 @@ describe.each(Object.entries(adapters))('event log: %s', (_name, create) => {
   let log: EventLog;
   beforeEach(async () => {
     log = create();
-    await log.open(turn, { firstSequence: 0, snapshot: someResponse() });
+    await log.open(turn, { firstSequence: 0, snapshot: aResponse() });
   });
   afterEach(() => log.close());
 
@@ -83,7 +83,7 @@ describe.each(Object.entries(adapters))('event log: %s', (_name, create) => {
   it('read before open: waits for the log', async () => {
     const later = { tenantId: 'default', turnId: 'resp_later' };
     const reading = collect(log.read(later, { after: -1, signal: never }));
-    await log.open(later, { firstSequence: 0, snapshot: someResponse() });
+    await log.open(later, { firstSequence: 0, snapshot: aResponse() });
     await log.append(later, writer, [completed()]);
     expect(numbers(await reading)).toEqual([0]);
   });
@@ -97,7 +97,7 @@ describe.each(Object.entries(adapters))('event log: %s', (_name, create) => {
 
   it('a log lost and opened again: a reader from before gets a snapshot that covers the gap, then the rest', async () => {
     const again = { tenantId: 'default', turnId: 'resp_again' };
-    await log.open(again, { firstSequence: 1_000_000, snapshot: someResponse({ id: 'resp_again' }) });
+    await log.open(again, { firstSequence: 1_000_000, snapshot: aResponse({ id: 'resp_again' }) });
     await log.append(again, { part: 'step/1', attempt: 2 }, [added, completed()]);
     const events = await collect(log.read(again, { after: 37, signal: never }));
     expect(events[0]).toMatchObject({ type: 'turnstone:snapshot', covers: 999_999, sequence_number: 999_999 });
@@ -107,7 +107,7 @@ describe.each(Object.entries(adapters))('event log: %s', (_name, create) => {
   it('more events than are held: the snapshot stands for exactly those that are gone', async () => {
     await log.close();
     log = create({ maxEventsPerTurn: 10 });
-    await log.open(turn, { firstSequence: 0, snapshot: someResponse() });
+    await log.open(turn, { firstSequence: 0, snapshot: aResponse() });
     await log.append(turn, writer, [added, part]);
     for (let count = 0; count < 30; count += 1) await log.append(turn, writer, [delta('x')]);
     const text = (await log.state(turn))?.snapshot.output[0];
@@ -152,7 +152,7 @@ describe.each(Object.entries(adapters))('event log: %s', (_name, create) => {
 
   it('open again: an open log is left as it is', async () => {
     await log.append(turn, writer, [added]);
-    await log.open(turn, { firstSequence: 500, snapshot: someResponse() });
+    await log.open(turn, { firstSequence: 500, snapshot: aResponse() });
     expect(await log.append(turn, writer, [part])).toBe(1);
   });
 

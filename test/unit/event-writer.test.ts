@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createMemoryEventLog } from '../../adapters/memory/memory-event-log.js';
 import { createEventWriter } from '../../activities/event-writer.js';
 import type { TurnEvent, TurnEventDraft } from '../../domain/event.js';
-import { someResponse } from '../support/response-builders.js';
+import { aResponse } from '../support/response-builders.js';
 
 const turn = { tenantId: 'default', turnId: 'resp_1' };
 const delta = (text: string, contentIndex = 0): TurnEventDraft => ({
@@ -17,11 +17,11 @@ const delta = (text: string, contentIndex = 0): TurnEventDraft => ({
 
 async function written(drafts: readonly TurnEventDraft[]): Promise<TurnEvent[]> {
   const log = createMemoryEventLog();
-  await log.open(turn, { firstSequence: 0, snapshot: someResponse() });
+  await log.open(turn, { firstSequence: 0, snapshot: aResponse() });
   const writer = createEventWriter(log, turn, { part: 'step/1', attempt: 1 }, () => undefined);
   for (const draft of drafts) writer.emit(draft);
   await writer.flush();
-  await log.append(turn, { part: 'end', attempt: 1 }, [{ type: 'response.completed', response: someResponse() }]);
+  await log.append(turn, { part: 'end', attempt: 1 }, [{ type: 'response.completed', response: aResponse() }]);
   const events: TurnEvent[] = [];
   for await (const event of log.read(turn, { after: -1, signal: new AbortController().signal })) events.push(event);
   return events.slice(0, -1);
@@ -42,7 +42,7 @@ describe('event writer', () => {
 
   it('refused by the log: the work is told once, and flush throws', async () => {
     const log = createMemoryEventLog();
-    await log.open(turn, { firstSequence: 0, snapshot: someResponse() });
+    await log.open(turn, { firstSequence: 0, snapshot: aResponse() });
     await log.append(turn, { part: 'step/1', attempt: 2 }, [delta('newer')]);
     let told = 0;
     const writer = createEventWriter(log, turn, { part: 'step/1', attempt: 1 }, () => (told += 1));

@@ -8,7 +8,7 @@ import type { ModelMessage } from '../../domain/ports/model.js';
 import type { StepContext } from '../../domain/ports/turn-store.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import type { StoredItem } from '../../domain/turn.js';
-import { someSettings, someTurn } from '../support/response-builders.js';
+import { aTurn, theSettings } from '../support/turn-builders.js';
 
 const user = (text: string): Item => ({
   type: 'message',
@@ -84,7 +84,7 @@ function messages(
   toolCalls: ToolCallRecord[] = [],
   change: Partial<StepContext['turn']> = {},
 ): ModelMessage[] {
-  const turn = someTurn({ settings: someSettings({ agentInstructions: '' }), ...change });
+  const turn = aTurn({ settings: theSettings({ agentInstructions: '' }), ...change });
   return toModelMessages(
     { turn, path, toolCalls },
     (part) => ({ type: 'text', text: 'text' in part ? part.text : '?' }),
@@ -94,7 +94,7 @@ function messages(
 
 describe('model context', () => {
   it('instructions: the agent’s, then the request’s, in one system message at the front', () => {
-    const settings = someSettings({ agentInstructions: 'Agent.', instructions: 'Request.' });
+    const settings = theSettings({ agentInstructions: 'Agent.', instructions: 'Request.' });
     expect(messages([at('t1', 0, 0, user('hi'))], [], { settings })).toEqual([
       { role: 'system', text: 'Agent.\n\nRequest.' },
       { role: 'user', parts: [{ type: 'text', text: 'hi' }] },

@@ -6,7 +6,7 @@ import { toToolItem } from '../../activities/tool-items.js';
 import type { TurnEventDraft } from '../../domain/event.js';
 import type { ModelChunk } from '../../domain/ports/model.js';
 import { createResponseReducer } from '../../domain/response-reducer.js';
-import { someResponse } from '../support/response-builders.js';
+import { aResponse } from '../support/response-builders.js';
 
 const aChunk: fc.Arbitrary<ModelChunk> = fc.oneof(
   fc.record({ type: fc.constant('text-delta' as const), text: fc.string({ maxLength: 8 }) }),
@@ -56,7 +56,7 @@ describe('response reducer', () => {
         fc.array(aChunk, { maxLength: 40 }),
         fc.constantFrom('finish' as const, 'cut' as const),
         (chunks, end) => {
-          const reducer = createResponseReducer(someResponse());
+          const reducer = createResponseReducer(aResponse());
           const stored = assemble(chunks, (draft) => reducer.apply(draft), end);
           expect(reducer.snapshot().output).toEqual(stored);
         },
@@ -66,14 +66,14 @@ describe('response reducer', () => {
   });
 
   it('without the done events: deltas alone amount to the same text', () => {
-    const reducer = createResponseReducer(someResponse());
+    const reducer = createResponseReducer(aResponse());
     const chunks: ModelChunk[] = ['Hel', 'lo ', 'world'].map((text) => ({ type: 'text-delta', text }));
     assemble(chunks, (draft) => (draft.type.endsWith('.done') ? undefined : reducer.apply(draft)), 'finish');
     expect(reducer.snapshot().output).toMatchObject([{ type: 'message', content: [{ text: 'Hello world' }] }]);
   });
 
   it('step.reset: open items from its index on are dropped, earlier ones stay', () => {
-    const reducer = createResponseReducer(someResponse());
+    const reducer = createResponseReducer(aResponse());
     assemble([{ type: 'text-delta', text: 'kept' }], (draft) => reducer.apply(draft), 'finish');
     const message = { type: 'message', id: 'msg_x', role: 'assistant', status: 'in_progress', content: [] } as const;
     reducer.apply({ type: 'response.output_item.added', output_index: 1, item: message });
@@ -82,7 +82,7 @@ describe('response reducer', () => {
   });
 
   it('snapshot: a copy -> later events do not change it', () => {
-    const reducer = createResponseReducer(someResponse());
+    const reducer = createResponseReducer(aResponse());
     const message = { type: 'message', id: 'm', role: 'assistant', status: 'in_progress', content: [] } as const;
     reducer.apply({ type: 'response.output_item.added', output_index: 0, item: message });
     const before = reducer.snapshot();
