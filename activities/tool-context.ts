@@ -7,16 +7,14 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { Scope } from '../domain/scope.js';
 import type { ToolCallKey } from '../domain/tool.js';
 import type { ActivityDeps } from './activity-deps.js';
-import type { EventWriter } from './event-writer.js';
+import type { ToolStages } from './tool-stages.js';
 
 export interface ToolContextInput {
   readonly deps: ActivityDeps;
   readonly scope: Scope;
   readonly key: ToolCallKey;
   readonly conversationId: string | null;
-  readonly itemId: string;
-  readonly outputIndex: number;
-  readonly writer: EventWriter;
+  readonly stages: ToolStages;
   readonly signal: AbortSignal;
   readonly log: Logger;
 }
@@ -27,8 +25,7 @@ export function idempotencyKeyOf(key: ToolCallKey): string {
 }
 
 export function createToolContext(input: ToolContextInput): ToolContext {
-  const { deps, scope, key, writer, itemId, outputIndex } = input;
-  let stages = 0;
+  const { deps, scope, key } = input;
   return {
     signal: input.signal,
     scope,
@@ -37,11 +34,7 @@ export function createToolContext(input: ToolContextInput): ToolContext {
     idempotencyKey: idempotencyKeyOf(key),
     log: input.log,
     egress: deps.egress,
-    progress(title, content) {
-      stages += 1;
-      const stage = { stage_id: `${itemId}/${stages}`, title, item_id: itemId, output_index: outputIndex };
-      writer.emit({ type: 'turnstone:stage.completed', ...stage, ...(content === undefined ? {} : { content }) });
-    },
+    progress: (title, content) => input.stages.begin(title, content),
     files: createToolFiles(deps, scope, key.turnId),
     results: { read: (id) => deps.turns.fullResult(scope, key.turnId, id) },
   };

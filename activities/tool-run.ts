@@ -24,6 +24,8 @@ import { createToolContext } from './tool-context.js';
 import { endedEvents, endedItem, parseArguments, runningEvent } from './tool-items.js';
 import type { ToolEnd } from './tool-items.js';
 import { cutToBudget } from './tool-result.js';
+import { createToolStages } from './tool-stages.js';
+import type { ToolStages } from './tool-stages.js';
 
 /** For calls without a tool behind them (unknown names): messages of ours, short anyway. */
 const DEFAULT_RESULT_BUDGET = 10_000;
@@ -38,6 +40,7 @@ interface ToolRun {
   readonly item: ToolItem;
   readonly outputIndex: number;
   readonly writer: EventWriter;
+  readonly stages: ToolStages;
   readonly signal: AbortSignal;
 }
 
@@ -101,7 +104,9 @@ async function prepare(
   );
   const outputIndex = output.findIndex((item) => item.id === claim.call.itemId);
   const signal = AbortSignal.any([run.signal, lost.signal]);
-  return { deps, scope, input, run, claim, turn, item: claim.item.item as ToolItem, outputIndex, writer, signal };
+  const item = claim.item.item as ToolItem;
+  const stages = createToolStages(writer, { id: item.id, outputIndex });
+  return { deps, scope, input, run, claim, turn, item, outputIndex, writer, stages, signal };
 }
 
 function unknownOutcome(): ToolEnd {
@@ -124,8 +129,10 @@ async function perform(toolRun: ToolRun): Promise<ToolEnd> {
   if (running !== null) toolRun.writer.emit(running);
   try {
     const output = await invokeInTime(toolRun, tool);
+    toolRun.stages.end('completed');
     return { status: 'completed', text: storableText(output.text), files: output.files ?? [], error: null };
   } catch (error) {
+    toolRun.stages.end('failed');
     return onToolError(toolRun, tool, toFailure(error, 'tool.failed'));
   }
 }
@@ -165,9 +172,7 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool): Promise<ToolOutput> {
     scope,
     key: { turnId: input.turnId, step: input.step, callIndex: input.callIndex },
     conversationId: toolRun.turn.conversationId,
-    itemId: claim.call.itemId,
-    outputIndex: toolRun.outputIndex,
-    writer: toolRun.writer,
+    stages: toolRun.stages,
     signal,
     log: toolRun.run.log.child({ tool: tool.name }),
   });

@@ -38,5 +38,11 @@ export async function openModels(config: Config, logger: Logger): Promise<Models
   });
   const defaultModel = registry.resolve('auto')?.[0] ?? null;
   const demo = defaultModel !== null && registry.get(defaultModel)?.demo === true;
+  if (demo) {
+    logger.warn(
+      { model: defaultModel },
+      'no provider gives a model: a scripted demo, not a language model, answers; set OPENAI_API_KEY or list providers in turnstone.config.yaml',
+    );
+  }
   return { registry, providers, defaultModel, demo };
 }

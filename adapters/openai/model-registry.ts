@@ -52,9 +52,21 @@ export function createModelRegistry(options: ModelRegistryOptions): ModelRegistr
     return first === undefined ? null : [first.name];
   }
 
+  /** A chain is a model to whoever asks for it; what it costs depends on who answers. */
+  function chainInfo(name: string): readonly ModelInfo[] {
+    const members = (resolveNamed(name) ?? []).flatMap((member) => get(member) ?? []);
+    if (members.length === 0) return [];
+    const contextWindow = Math.min(...members.map((model) => model.contextWindow));
+    const demo = members.every((model) => model.demo);
+    return [{ name, provider: 'turnstone', contextWindow, prices: null, demo }];
+  }
+
+  const named = [...chains.keys()].flatMap(chainInfo);
+  const all = [...named, ...listed.filter((model) => !chains.has(model.name))];
+
   warnAboutNames(options, { get, resolve });
   return {
-    list: () => listed,
+    list: () => all,
     resolve,
     get,
     health: () =>

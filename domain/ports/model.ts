@@ -81,7 +81,7 @@ export interface LanguageModel extends ModelInfo {
 }
 
 export interface ModelRegistry {
-  /** Models known by name; a provider may serve more (`provider/anything` is passed on where the provider allows it). */
+  /** Fallback chains, then models known by name; a provider may serve more (`provider/anything` is passed on where the provider allows it). */
   list(): readonly ModelInfo[];
   /**
    * `auto`, `provider/model`, or a bare model name that is listed -> names in fallback order.
