@@ -9,7 +9,7 @@ import { stoppedByUs } from './activity-deps.js';
 import { createAnswerAssembler } from './answer-assembler.js';
 import type { AnswerAssembler, AssembledAnswer } from './answer-assembler.js';
 import { callOneModel } from './model-call.js';
-import type { StepRun } from './model-step.js';
+import type { StepRun } from './step-run.js';
 import { toToolItem } from './tool-items.js';
 
 export interface StepAnswer {

@@ -8,7 +8,7 @@ import { stoppedByUs } from './activity-deps.js';
 import { needsCompaction, summaryRequest } from './compaction.js';
 import { callOneModel } from './model-call.js';
 import { keptItems } from './model-context.js';
-import type { StepRun } from './model-step.js';
+import type { StepRun } from './step-run.js';
 import { writeSummary } from './summary-content.js';
 
 export interface CompactedContext {

@@ -6,7 +6,7 @@ import type { StepContext } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { StoredItem } from '../domain/turn.js';
 import type { ActivityDeps } from './activity-deps.js';
-import type { PartResolver } from './model-context.js';
+import type { PartResolver } from './message-builder.js';
 
 const MAX_FETCHED_BYTES = 20 * 1024 * 1024;
 const FETCH_TIMEOUT_MS = 30_000;

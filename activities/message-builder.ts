@@ -2,13 +2,15 @@
  * Items in order -> messages for a model. Each step of a turn becomes one assistant message, followed by one result for
  * each of its calls: a call without a result would make providers refuse the request.
  */
-import type { FunctionCallOutputItem, Item, ToolItem } from '../domain/item.js';
+import type { FunctionCallOutputItem, InputContent, Item, ToolItem } from '../domain/item.js';
 import { itemText } from '../domain/item.js';
-import type { ModelMessage, ModelToolCall } from '../domain/ports/model.js';
+import type { ModelMessage, ModelToolCall, UserPart } from '../domain/ports/model.js';
 import type { ToolCallRecord } from '../domain/tool.js';
 import type { StoredItem } from '../domain/turn.js';
-import type { PartResolver } from './model-context.js';
 import { readSummary } from './summary-content.js';
+
+/** Turns a file or image part into something a model takes; done before, because it needs the file store. */
+export type PartResolver = (part: InputContent) => UserPart;
 
 const NO_RESULT = 'No result was provided for this call.';
 

@@ -1,14 +1,11 @@
 /** The stored path of a turn -> the messages a model gets: instructions, what compaction kept, the wrap-up note. Pure. */
-import type { InputContent } from '../domain/item.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
 import type { LimitReason } from '../domain/limits.js';
-import type { ModelMessage, UserPart } from '../domain/ports/model.js';
+import type { ModelMessage } from '../domain/ports/model.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
 import type { StoredItem } from '../domain/turn.js';
 import { buildMessages } from './message-builder.js';
-
-/** Turns a file or image part into something a model takes; done before, because it needs the file store. */
-export type PartResolver = (part: InputContent) => UserPart;
+import type { PartResolver } from './message-builder.js';
 
 export function toModelMessages(
   context: StepContext,

@@ -4,7 +4,7 @@
  */
 import { failure } from '../domain/failures.js';
 import type { ModelRequest } from '../domain/ports/model.js';
-import type { ModelCallEntry, StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
+import type { StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { OutputItem } from '../domain/item.js';
 import type { Scope } from '../domain/scope.js';
@@ -17,27 +17,12 @@ import { compactIfNeeded } from './compact-context.js';
 import type { CompactedContext } from './compact-context.js';
 import { planCalls } from './call-planner.js';
 import { createEventWriter } from './event-writer.js';
-import type { EventWriter } from './event-writer.js';
 import { createPartResolver } from './input-files.js';
 import { toModelMessages } from './model-context.js';
 import { toModelRequest } from './model-request.js';
 import { publishEnd } from './publish-end.js';
+import type { StepRun } from './step-run.js';
 import { parseArguments } from './tool-items.js';
-
-/** Everything the parts of a step share. */
-export interface StepRun {
-  readonly deps: ActivityDeps;
-  readonly scope: Scope;
-  readonly input: CallModelInput;
-  readonly context: StepContext;
-  readonly attempt: number;
-  readonly writer: EventWriter;
-  readonly signal: AbortSignal;
-  readonly run: RunContext;
-  /** Output items the turn had before this step. */
-  readonly output: readonly OutputItem[];
-  readonly modelCalls: ModelCallEntry[];
-}
 
 /** @param claimed the claim that acceptance made for step 1; null: claim it here, fencing every earlier attempt. */
 export async function runModelStep(
