@@ -46,12 +46,9 @@ export const OTHER_VARIABLES: readonly string[] = ['TURNSTONE_CONFIG', 'TURNSTON
 export const FOREIGN_SECRETS: readonly string[] = [
   'OPENAI_API_KEY',
   'AZURE_OPENAI_API_KEY',
-  'AZURE_API_KEY',
   'ANTHROPIC_API_KEY',
   'GEMINI_API_KEY',
-  'GOOGLE_API_KEY',
   'HF_TOKEN',
   'DIAL_API_KEY',
-  'DIAL_KEY',
   'TEMPORAL_API_KEY',
 ];

@@ -57,7 +57,7 @@ async function reapIfDead(path: string, dataDir: string): Promise<void> {
   if (text === null) return;
   const holder = parseHolder(text);
   if (holder === null) throw held(dataDir, path, 'a lock file that cannot be read');
-  if (holder.host !== hostname()) throw held(dataDir, path, `process ${String(holder.pid)} on host ${holder.host}`);
+  if (holder.host !== hostname()) throw heldElsewhere(dataDir, path, holder);
   if (isAlive(holder)) throw held(dataDir, path, `process ${String(holder.pid)}`);
   // Moved aside under a name of our own, then compared: of two reapers only one moves the dead lock, and one that moved
   // a lock taken meanwhile puts it back.
@@ -81,6 +81,16 @@ function held(dataDir: string, path: string, holder: string): Error {
     'store.unavailable',
     `the data folder ${dataDir} is in use by ${holder}; stop that process or set another TURNSTONE_DATA_DIR` +
       ` (if you are sure that nothing uses the folder, delete ${path})`,
+  );
+}
+
+/** Whether that process still runs cannot be seen from here, and two openers would destroy the database: a person decides. */
+function heldElsewhere(dataDir: string, path: string, holder: Holder): Error {
+  return failure(
+    'store.unavailable',
+    `the data folder ${dataDir} is locked by process ${String(holder.pid)} on host ${holder.host}, and this is host ${hostname()}.` +
+      ` When that host or container is gone for good (a container that was made anew has a new host name), remove the lock` +
+      ` file ${path} and start again; while a server runs there, stop it first, or set another TURNSTONE_DATA_DIR`,
   );
 }
 

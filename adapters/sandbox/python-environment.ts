@@ -10,7 +10,7 @@ import { withBuildLock } from './build-lock.js';
 import type { PythonInterpreter } from './python-interpreter.js';
 import { packagesFor } from './python-packages.js';
 
-/** 60 MB over a slow line; pip shows progress in the log meanwhile. */
+/** 60 MB over a slow line; pip shows progress in the debug log meanwhile. */
 const INSTALL_TIMEOUT_MS = 15 * 60_000;
 const MARKER = '.complete';
 /** Partial folders of builders that died are removed when they are older than any build can take. */
@@ -41,7 +41,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-/** Run one installer to its end; its lines go to the log. @throws with its last lines. */
+/** Run one installer to its end; its lines go to the debug log. @throws with its last lines. */
 function runInstaller(
   command: string,
   args: readonly string[],
@@ -58,7 +58,7 @@ function runInstaller(
     for (const stream of [child.stdout, child.stderr]) {
       createInterface({ input: stream }).on('line', (line) => {
         if (/^(Collecting|Downloading|Installing|Successfully)/.test(line.trim()))
-          logger.info({ installer: line.trim() }, 'preparing the Python environment');
+          logger.debug({ installer: line.trim() }, 'preparing the Python environment');
         last.push(line.trim());
         if (last.length > KEPT_ERROR_LINES) last.shift();
       });

@@ -8,7 +8,13 @@ import { delimiter, join } from 'node:path';
 import { failure } from '../../domain/failures.js';
 import { TEMPORAL_SOURCES, fetchFrom } from './fetch-temporal.js';
 import type { TemporalSource } from './fetch-temporal.js';
-import { TEMPORAL_CLI_VERSION, cachedBinaryPath, isRecentEnough, temporalVersion } from './temporal-binary.js';
+import {
+  TEMPORAL_CLI_VERSION,
+  cachedBinaryPath,
+  isRecentEnough,
+  removeAbandonedFetches,
+  temporalVersion,
+} from './temporal-binary.js';
 
 export interface LocateTemporalOptions {
   /** Fetched copies are kept here; processes may share it. */
@@ -32,6 +38,7 @@ export interface LocatedTemporal {
 /** @throws `server.cannot-start` listing what was tried and what to install. */
 export async function locateTemporal(options: LocateTemporalOptions): Promise<LocatedTemporal> {
   const tried: string[] = [];
+  if (options.fetch !== false) await removeAbandonedFetches(options.cacheDir);
   const present = (await onPath(options.env, tried)) ?? (await inCache(options.cacheDir, tried));
   if (present !== null) return present;
   for (const source of options.fetch === false ? [] : (options.sources ?? TEMPORAL_SOURCES)) {

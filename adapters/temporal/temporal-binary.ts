@@ -1,6 +1,6 @@
 /** The Temporal program itself: which version is wanted, does a file run, and how a fetched one gets into its place. */
 import { randomUUID } from 'node:crypto';
-import { chmod, copyFile, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runCommand } from './run-command.js';
 
@@ -32,6 +32,22 @@ export function isRecentEnough(version: string, wanted: string = TEMPORAL_CLI_VE
 /** Where fetched copies are kept: one per version, so that an update of the product fetches its own. */
 export function cachedBinaryPath(cacheDir: string): string {
   return join(cacheDir, `temporal-${TEMPORAL_CLI_VERSION}`, 'temporal');
+}
+
+/** Longer than any source may take: a work folder that has not changed for so long has lost its process. */
+const ABANDONED_MS = 30 * 60_000;
+const WORK_FOLDER = /^fetch-/;
+
+/** A killed download leaves its work folder, 150 MB of it. Never throws: an untidy cache folder keeps nobody from starting. */
+export async function removeAbandonedFetches(cacheDir: string): Promise<void> {
+  const names = await readdir(cacheDir).catch(() => []); // Nothing was fetched yet, or the fetch will say what is wrong.
+  for (const name of names) {
+    if (!WORK_FOLDER.test(name)) continue;
+    const folder = join(cacheDir, name);
+    const found = await stat(folder).catch(() => null); // Its own process was faster.
+    if (found === null || Date.now() - found.mtimeMs < ABANDONED_MS) continue;
+    await rm(folder, { recursive: true, force: true }).catch(() => undefined); // Not ours to remove; nothing needs its place.
+  }
 }
 
 /** A fresh folder beside the final place: on the same file system, so that the last move is atomic. */

@@ -15,8 +15,9 @@ import { openPglite } from '../../adapters/pglite/open-pglite.js';
 import { createDatabase } from '../../adapters/postgres/database.js';
 import { migrate } from '../../adapters/postgres/migrate.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
-import { openTestPglite, silentLogger } from '../support/database.js';
+import { openTestPglite } from '../support/database.js';
 import { aScope } from '../support/scope-builders.js';
+import { silentLogger } from '../support/silent-logger.js';
 
 const root = mkdtempSync(join(tmpdir(), 'turnstone-pglite-'));
 const children = new Set<ChildProcess>();
@@ -163,13 +164,16 @@ describe('folder lock', () => {
   });
 
   it.each([
-    ['of another host', { host: 'elsewhere' }],
-    ['that is not readable', { pid: 'x' }],
-  ])('a lock %s -> refused, never reaped', async (_case, change) => {
+    ['of another host', { host: 'elsewhere' }, 'on host elsewhere'],
+    ['that is not readable', { pid: 'x' }, 'cannot be read'],
+  ])('a lock %s -> refused, never reaped; the message names the file to remove', async (_case, change, reason) => {
     const dataDir = join(root, `refused-${Object.keys(change).join('')}`);
     const text = JSON.stringify({ pid: 999_999_999, startTicks: '1', host: 'here', ...change });
     writeFileSync(`${dataDir}.lock`, text);
-    await expect(lockFolder(dataDir)).rejects.toMatchObject({ code: 'store.unavailable' });
+    const refused = await lockFolder(dataDir).catch((error: unknown) => error as Error);
+    expect(refused).toMatchObject({ code: 'store.unavailable' });
+    expect((refused as Error).message).toContain(reason);
+    expect((refused as Error).message).toContain(`${dataDir}.lock`);
     expect(readFileSync(`${dataDir}.lock`, 'utf8')).toBe(text);
   });
 

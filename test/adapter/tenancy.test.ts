@@ -5,17 +5,20 @@
 import { sql } from 'kysely';
 import pg from 'pg';
 import { expect, it } from 'vitest';
+import { openPglite } from '../../adapters/pglite/open-pglite.js';
 import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
 import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
 import { createDatabase } from '../../adapters/postgres/database.js';
 import type { Connection } from '../../adapters/postgres/database.js';
 import { createFileIndex } from '../../adapters/postgres/file-index.js';
 import { migrate } from '../../adapters/postgres/migrate.js';
+import { ensureRoles } from '../../adapters/postgres/migrations/row-level-security.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { newId } from '../../domain/ids.js';
 import type { Scope } from '../../domain/scope.js';
-import { describeOnDatabases, silentLogger } from '../support/database.js';
+import { describeOnDatabases } from '../support/database.js';
 import { aScope } from '../support/scope-builders.js';
+import { silentLogger } from '../support/silent-logger.js';
 import {
   aCallingStep,
   aMessage,
@@ -120,6 +123,12 @@ describeOnDatabases('tenancy', (open) => {
       expect(await rawCount('begin; set local role turnstone_app', table)).toBe(0);
       expect(await rawCount(`begin; set local role turnstone_app; set local turnstone.tenant = ''`, table)).toBe(0);
     }
+  });
+
+  it('the login role outside of a transaction of ours -> no rows in any table', async ({ skip }) => {
+    if (open().sqlPool.kind === 'pglite') skip('the login role of PGlite is a superuser');
+    await fill(await open().newScope());
+    for (const table of TABLES) expect(await rawCount('begin', table)).toBe(0);
   });
 
   it('a tenant set in one transaction -> is gone in the next on the same connection', async () => {
@@ -252,6 +261,25 @@ describeOnDatabases('tenancy', (open) => {
     } finally {
       for (const each of pools) await each.end();
       await pool.query(`drop database ${name}`);
+    }
+  });
+
+  it('roles: made by a login that is no superuser -> it may switch to them, and inherits nothing', async ({ skip }) => {
+    if (open().sqlPool.kind === 'postgres') skip('every test of this half logs in as such a role');
+    const fresh = await openPglite({ dataDir: 'memory://', logger: silentLogger });
+    try {
+      await fresh.pool.query('create role operator login createrole; set session authorization operator');
+      await ensureRoles(createDatabase(fresh, silentLogger).owner);
+      const { rows } = await fresh.pool.query(
+        `select rolname, pg_has_role(current_user, oid, 'set') as switches, pg_has_role(current_user, oid, 'usage') as inherits
+           from pg_roles where rolname like 'turnstone%' order by rolname`,
+      );
+      expect(rows).toEqual([
+        { rolname: 'turnstone_app', switches: true, inherits: false },
+        { rolname: 'turnstone_system', switches: true, inherits: false },
+      ]);
+    } finally {
+      await fresh.close();
     }
   });
 

@@ -23,7 +23,8 @@ import { createTurnWorker } from '../../workers/turn-worker.js';
 import type { TurnWorker } from '../../workers/turn-worker.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
 import { startSilentProxy } from '../support/silent-proxy.js';
-import { TEST_CACHE_DIR, startTemporalServer } from '../support/temporal-server.js';
+import { startTemporalServer } from '../support/temporal-server.js';
+import { TEST_CACHE_DIR } from '../support/test-cache.js';
 import { until } from '../support/until.js';
 
 const TASK_QUEUE = 'engine-test';

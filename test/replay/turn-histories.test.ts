@@ -3,10 +3,11 @@
  * during a deploy would break: put the change behind `patched()`.
  */
 import { readFile, readdir } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
-import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { bundleWorkflows } from '../../workers/bundle-workflows.js';
+import { createRecordingLogger } from '../support/recording-logger.js';
+import { TEST_CACHE_DIR } from '../support/test-cache.js';
 import { TURN_SHAPES } from '../support/turn-shapes.js';
 
 const folder = new URL('./histories/', import.meta.url);
@@ -19,11 +20,11 @@ const files = (
   )
 ).flat();
 
-let workflowBundle: WorkflowBundleWithSourceMap;
+let workflowBundle: { codePath: string };
 beforeAll(async () => {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const workflowsPath = fileURLToPath(new URL('../../workflows/index.ts', import.meta.url));
-  workflowBundle = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  const { logger } = createRecordingLogger();
+  workflowBundle = { codePath: await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger }) };
 });
 
 describe('recorded histories', () => {

@@ -2,6 +2,9 @@
  * One suite over both databases: PGlite always, PostgreSQL when `DATABASE_URL_TEST` names a server or Debian's binaries are
  * installed; else its half is skipped, and the report shows it.
  */
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { openPglite } from '../../adapters/pglite/open-pglite.js';
 import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
@@ -10,10 +13,11 @@ import type { Database } from '../../adapters/postgres/database.js';
 import { migrate } from '../../adapters/postgres/migrate.js';
 import { openPostgres } from '../../adapters/postgres/open-postgres.js';
 import type { SqlPool } from '../../adapters/postgres/sql-pool.js';
-import type { Logger } from '../../domain/ports/logger.js';
 import type { Scope } from '../../domain/scope.js';
+import { copyEmptyDatabase } from './pglite-template.js';
 import { postgresBinaries, startPostgres } from './postgres-server.js';
 import { aScope } from './scope-builders.js';
+import { silentLogger } from './silent-logger.js';
 
 export interface TestDatabase {
   readonly database: Database;
@@ -25,16 +29,13 @@ export interface TestDatabase {
 
 const SETUP_TIMEOUT_MS = 120_000;
 
-export const silentLogger: Logger = {
-  debug: () => undefined,
-  info: () => undefined,
-  warn: () => undefined,
-  error: () => undefined,
-  child: () => silentLogger,
-};
-
-export async function openTestPglite(dataDir = 'memory://'): Promise<TestDatabase> {
-  return prepare(await openPglite({ dataDir, logger: silentLogger }), []);
+/** PGlite on a folder of its own when none is named; an empty one is copied, not made: that takes seconds. */
+export async function openTestPglite(dataDir?: string): Promise<TestDatabase> {
+  const folder = mkdtempSync(join(tmpdir(), 'turnstone-pglite-'));
+  const chosen = dataDir ?? join(folder, 'database');
+  if (!existsSync(chosen)) await copyEmptyDatabase(chosen);
+  const removeFolder = async (): Promise<void> => rmSync(folder, { recursive: true, force: true });
+  return prepare(await openPglite({ dataDir: chosen, logger: silentLogger }), [removeFolder]);
 }
 
 async function openTestPostgres(): Promise<TestDatabase> {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
-import { TEST_CACHE_DIR } from './temporal-server.js';
+import { TEST_CACHE_DIR } from './test-cache.js';
 import { until } from './until.js';
 
 export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));

@@ -1,16 +1,10 @@
 /** The embedded Temporal server for adapter tests, in a folder of its own, on any free ports. */
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { locateTemporal } from '../../adapters/temporal/locate-temporal.js';
 import type { DevServer, StartDevServerOptions } from '../../adapters/temporal/start-dev-server.js';
 import { startDevServer } from '../../adapters/temporal/start-dev-server.js';
 import { createRecordingLogger } from './recording-logger.js';
-
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
-
-/** Downloads are shared by all tests, and kept: the Temporal program is 150 MB. */
-export const TEST_CACHE_DIR = process.env['TURNSTONE_CACHE_DIR'] ?? join(REPOSITORY, '.cache');
+import { TEST_CACHE_DIR } from './test-cache.js';
 
 export async function temporalBinary(): Promise<string> {
   return (await locateTemporal({ cacheDir: TEST_CACHE_DIR, env: process.env })).path;

@@ -1,13 +1,9 @@
 /** A real Temporal server for workflow tests, and a worker that runs our workflows with activities the test brings. */
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { WorkflowHandle } from '@temporalio/client';
 import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker, bundleWorkflowCode } from '@temporalio/worker';
-import type { WorkflowBundleWithSourceMap } from '@temporalio/worker';
-import { locateTemporal } from '../../adapters/temporal/locate-temporal.js';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { SEARCH_ATTRIBUTES, turnWorkflowId } from '../../domain/turn-contract.js';
 import type {
@@ -17,8 +13,15 @@ import type {
   TurnInput,
   TurnResult,
 } from '../../domain/turn-contract.js';
+import { bundleWorkflows } from '../../workers/bundle-workflows.js';
+import { createRecordingLogger } from './recording-logger.js';
+import { temporalBinary } from './temporal-server.js';
+import { TEST_CACHE_DIR } from './test-cache.js';
 
-const repository = fileURLToPath(new URL('../..', import.meta.url));
+/** As the product starts it: by default each queue is looked at 20 times a second, which adds up to 50 ms to every hop. */
+const FAST_QUEUES = ['history.transferProcessorMaxPollRPS=2000', 'history.timerProcessorMaxPollRPS=2000'].flatMap(
+  (value) => ['--dynamic-config-value', value],
+);
 
 export interface WorkflowTestEnvironment {
   readonly temporal: TestWorkflowEnvironment;
@@ -38,28 +41,29 @@ export interface StartedTurn {
 
 export async function startWorkflowEnvironment(): Promise<WorkflowTestEnvironment> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
-  const cacheDir = process.env['TURNSTONE_CACHE_DIR'] ?? join(repository, '.cache');
-  const { path } = await locateTemporal({ cacheDir, env: process.env });
   const keys = Object.values(SEARCH_ATTRIBUTES).map((name) =>
     defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
   );
   const temporal = await TestWorkflowEnvironment.createLocal({
-    server: { executable: { type: 'existing-path', path }, searchAttributes: keys },
+    server: {
+      executable: { type: 'existing-path', path: await temporalBinary() },
+      searchAttributes: keys,
+      // Ended activities and deleted task queues are warnings to it, and pages of them.
+      log: { format: 'pretty', level: 'error' },
+      extraArgs: FAST_QUEUES,
+    },
   });
-  const bundle = await bundleWorkflowCode({
-    workflowsPath: join(repository, 'workflows/index.ts'),
-    logger: new DefaultLogger('ERROR'),
-  });
+  const codePath = await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger: createRecordingLogger().logger });
   return {
     temporal,
-    withWorker: (activities, options, test) => withWorker(temporal, bundle, activities, options, test),
+    withWorker: (activities, options, test) => withWorker(temporal, codePath, activities, options, test),
     stop: () => temporal.teardown(),
   };
 }
 
 async function withWorker<T>(
   temporal: TestWorkflowEnvironment,
-  workflowBundle: WorkflowBundleWithSourceMap,
+  codePath: string,
   activities: TurnActivities,
   options: WorkerChoice,
   test: (run: StartedTurn) => Promise<T>,
@@ -69,7 +73,7 @@ async function withWorker<T>(
   const worker = await Worker.create({
     connection: temporal.nativeConnection,
     taskQueue,
-    workflowBundle,
+    workflowBundle: { codePath },
     activities,
     maxCachedWorkflows: options.sticky ? 100 : 0,
     // A cancel reaches an activity with its next heartbeat; the default holds them back for 8 s.

@@ -1,5 +1,5 @@
 /** Proves: the Temporal program is looked for in the order the documentation gives, and a failure lists all that was tried. */
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { TemporalSource } from '../../adapters/temporal/fetch-temporal.js';
@@ -122,6 +122,18 @@ describe('locateTemporal', () => {
       locateTemporal({ cacheDir, env: { PATH: SHELL_PATH }, sources: [sourceOf('pip', TEMPORAL_CLI_VERSION, [])] });
     const located = await Promise.all([start(), start(), start()]);
     for (const { path } of located) expect(readFileSync(path, 'utf8')).toContain(TEMPORAL_CLI_VERSION);
+  });
+
+  it('a download killed long ago, and one that runs -> the first is removed, the second is left alone', async () => {
+    const folder = temporaryFolder();
+    const cacheDir = join(folder, 'cache');
+    const path = writeProgram(join(folder, 'bin', 'temporal'), '1.12.0');
+    for (const name of ['fetch-killed', 'fetch-running', 'python'])
+      mkdirSync(join(cacheDir, name), { recursive: true });
+    const anHourAgo = new Date(Date.now() - 3_600_000);
+    for (const name of ['fetch-killed', 'python']) utimesSync(join(cacheDir, name), anHourAgo, anHourAgo);
+    await locateTemporal({ cacheDir, env: { PATH: `${dirname(path)}:${SHELL_PATH}` }, sources: [] });
+    expect(readdirSync(cacheDir).sort()).toEqual(['fetch-running', 'python']);
   });
 
   it('only looking: nothing is here -> fails without fetching', async () => {

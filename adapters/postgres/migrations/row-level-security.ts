@@ -11,7 +11,12 @@ type Privilege = 'select' | 'insert' | 'update' | 'delete';
 const ROLES_LOCK = 7_405_110_001;
 const ROLES = ['turnstone_app', 'turnstone_system'] as const;
 
-/** Make the roles when missing and let the login role switch to them. Roles belong to the whole server, not to a database. */
+/**
+ * Make the roles when missing and let the login role switch to them. Roles belong to the whole server, not to a database.
+ *
+ * Since PostgreSQL 16 a role without superuser is a member of the roles it makes that may not switch to them, and a grant
+ * says whether switching and inheriting are part of it. The statements stand in text: older servers cannot read them.
+ */
 export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
   for (const role of ROLES) {
     await sql
@@ -25,8 +30,12 @@ export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
               null; -- another database of this server is being set up at the same moment
             end;
           end if;
-          if not pg_has_role(current_user, '${role}', 'member') then
-            grant ${role} to current_user;
+          if current_setting('server_version_num')::int >= 160000 then
+            if not pg_has_role(current_user, '${role}', 'set') then
+              execute 'grant ${role} to current_user with inherit false, set true';
+            end if;
+          elsif not pg_has_role(current_user, '${role}', 'member') then
+            execute 'grant ${role} to current_user';
           end if;
         end $$`,
       )
@@ -34,7 +43,12 @@ export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
   }
 }
 
-/** Row-level security on all tables: enabled, forced on the owner, and closed to every role but ours. */
+/**
+ * Row-level security on all tables: enabled, forced on the owner, and closed to every role but ours.
+ *
+ * The rows of all tenants need the very role, not a membership: before PostgreSQL 16 the login role inherits what the
+ * system role may do, and would see them in any statement outside of a transaction of ours.
+ */
 export async function isolateTenants(
   db: Kysely<unknown>,
   tables: readonly string[],
@@ -58,7 +72,8 @@ export async function isolateTenants(
         ? []
         : [
             `grant ${granted.join(', ')} on ${table} to turnstone_system`,
-            `create policy system_rows on ${table} for all to turnstone_system using (true) with check (true)`,
+            `create policy system_rows on ${table} for all to turnstone_system
+              using (current_user = 'turnstone_system') with check (current_user = 'turnstone_system')`,
           ]),
     ];
     for (const statement of statements) await sql.raw(statement).execute(db);
