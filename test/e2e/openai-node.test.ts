@@ -7,7 +7,7 @@ import type { ResponseStreamEvent } from 'openai/resources/responses/responses';
 import { describe, expect, it } from 'vitest';
 import { collect, expectRejection } from '../support/client-calls.js';
 import { expectOrderly } from '../support/event-order.js';
-import { answer, answerText, errorReply, hang } from '../support/fake-provider-script.js';
+import { answer, answerText, hang } from '../support/fake-provider-script.js';
 import { toldConversation, toldInstructions } from '../support/provider-view.js';
 import { answerOf, sharedProduct, shownText } from '../support/started-product.js';
 import { until } from '../support/until.js';
