@@ -13,9 +13,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { lockFolder } from '../../adapters/pglite/folder-lock.js';
 import { openPglite } from '../../adapters/pglite/open-pglite.js';
 import { createDatabase } from '../../adapters/postgres/database.js';
-import { migrate } from '../../adapters/postgres/migrate.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { openTestPglite } from '../support/database.js';
+import { copyEmptyDatabase } from '../support/pglite-template.js';
 import { aScope } from '../support/scope-builders.js';
 import { silentLogger } from '../support/silent-logger.js';
 
@@ -94,6 +94,7 @@ describe('embedded database', () => {
 
   it('opened twice in one process -> the second is refused, the first goes on', async () => {
     const dataDir = join(root, 'twice');
+    await copyEmptyDatabase(dataDir);
     const first = await openPglite({ dataDir, logger: silentLogger });
     try {
       await expect(openPglite({ dataDir, logger: silentLogger })).rejects.toMatchObject({ code: 'store.unavailable' });
@@ -105,10 +106,10 @@ describe('embedded database', () => {
 
   it('its thread dies -> what waits and what comes later gets store.unavailable, and closing works', async () => {
     const dataDir = join(root, 'dying');
+    await copyEmptyDatabase(dataDir);
     const workerFile = new URL('../support/dying-pglite-worker.mjs', import.meta.url);
     const opened = await openPglite({ dataDir, logger: silentLogger, workerFile });
     const database = createDatabase(opened, silentLogger);
-    await migrate(database);
     const scope = aScope();
     const dying = database.read(scope, (connection) => sql`select 'please die'`.execute(connection));
     const waiting = database.ping();
@@ -120,11 +121,12 @@ describe('embedded database', () => {
   });
 
   it('a query that takes too long -> store.unavailable in time; its transaction leaves nothing behind', async () => {
-    const opened = await openPglite({ dataDir: 'memory://', logger: silentLogger, queryTimeoutMs: 300 });
+    const dataDir = join(root, 'slow');
+    await copyEmptyDatabase(dataDir);
+    const opened = await openPglite({ dataDir, logger: silentLogger, queryTimeoutMs: 300 });
     const database = createDatabase(opened, silentLogger);
     try {
       await opened.pool.query('create table marks (mark text); grant all on marks to public');
-      await opened.pool.query('create role turnstone_app; grant usage on schema public to turnstone_app');
       const began = performance.now();
       const slow = database.write(aScope(), async (connection) => {
         await sql`insert into marks values ('left behind')`.execute(connection);

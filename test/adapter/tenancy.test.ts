@@ -2,6 +2,7 @@
  * Proven: the database itself keeps tenants apart, on every table, and shows nothing when role or tenant are missing; what
  * the stores answer for another tenant's ids is what they answer for unknown ones.
  */
+import { join } from 'node:path';
 import { sql } from 'kysely';
 import pg from 'pg';
 import { expect, it } from 'vitest';
@@ -17,8 +18,10 @@ import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { newId } from '../../domain/ids.js';
 import type { Scope } from '../../domain/scope.js';
 import { describeOnDatabases } from '../support/database.js';
+import { copyEmptyDatabase } from '../support/pglite-template.js';
 import { aScope } from '../support/scope-builders.js';
 import { silentLogger } from '../support/silent-logger.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import {
   aCallingStep,
   aMessage,
@@ -266,8 +269,11 @@ describeOnDatabases('tenancy', (open) => {
 
   it('roles: made by a login that is no superuser -> it may switch to them, and inherits nothing', async ({ skip }) => {
     if (open().sqlPool.kind === 'postgres') skip('every test of this half logs in as such a role');
-    const fresh = await openPglite({ dataDir: 'memory://', logger: silentLogger });
+    const dataDir = join(temporaryFolder(), 'database');
+    await copyEmptyDatabase(dataDir);
+    const fresh = await openPglite({ dataDir, logger: silentLogger });
     try {
+      await fresh.pool.query('drop schema public cascade; drop role turnstone_app, turnstone_system');
       await fresh.pool.query('create role operator login createrole; set session authorization operator');
       await ensureRoles(createDatabase(fresh, silentLogger).owner);
       const { rows } = await fresh.pool.query(
