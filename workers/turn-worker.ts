@@ -30,6 +30,8 @@ export interface TurnWorker {
 const CONCURRENT_ACTIVITIES = 500;
 /** A worker that vanished holds its cached workflows' tasks this long before another may take them. */
 const STICKY_TIMEOUT = '5 s';
+/** A cancel from the Temporal UI reaches an activity with its next heartbeat; by default beats are held back for 8 s. */
+const HEARTBEAT_THROTTLE = '1 s';
 /** Past the grace, cancelled activities get this long to let go before the worker gives up on them. */
 const FORCE_AFTER_GRACE_MS = 5_000;
 const MIB = 1024 * 1024;
@@ -63,6 +65,8 @@ export async function createTurnWorker(options: TurnWorkerOptions): Promise<Turn
       totalBytes: totalmem(),
     }),
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
+    maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     shutdownGraceTime: options.shutdownGraceMs,
     shutdownForceTime: options.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
   });

@@ -57,6 +57,10 @@ export async function turn(input: TurnInput): Promise<TurnResult> {
   if (result.kind === 'continue') return continueAsNew<typeof turn>({ ...input, resumed: result.state });
   progress.setPhase('done');
   recordOutcome(result.status);
+  // The step itself closed the turn, over the fast road: the engine's own record says cancelled too.
+  if (result.status === 'cancelled' && CancellationScope.current().consideredCancelled) {
+    throw new CancelledFailure('The turn was cancelled.');
+  }
   return { status: result.status, steps: result.state.step, toolCalls: result.state.toolCalls };
 }
 

@@ -153,6 +153,24 @@ describe.each([
     expect(recorded.finished).toMatchObject([{ status: 'cancelled' }]);
   });
 
+  it('cancel that the model call itself wrote down: the workflow ends as cancelled, nothing is written twice', async () => {
+    const begun = aSignal();
+    const recorded = record({
+      callModel: async () => {
+        begun.resolve(undefined);
+        return untilCancelled().catch(() => closedResult('cancelled'));
+      },
+    });
+    const status = await environment.withWorker(recorded.activities, { sticky }, async ({ handle }) => {
+      await begun.promise;
+      await handle.cancel();
+      await expect(handle.result()).rejects.toBeInstanceOf(WorkflowFailedError);
+      return (await handle.describe()).status.name;
+    });
+    expect(status).toBe('CANCELLED');
+    expect(recorded.finished).toEqual([]);
+  });
+
   it('cancel while tools run: all of them hear it, one closing is written', async () => {
     const begun = aSignal();
     const recorded = record({
