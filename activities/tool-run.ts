@@ -154,6 +154,13 @@ function refusal(tool: Tool | undefined, name: string, turn: TurnRecord, tools: 
       `The tool ${name} changed after this turn began, so it is not run. Start a new turn.`,
     );
   }
+  if (tool.approval !== 'never') {
+    // Safe until a person can be asked: a rule that nobody enforces is worse than a tool that does not run.
+    return failure(
+      'tool.unavailable',
+      `The tool ${name} needs approval, which this server cannot ask for yet; it was not run.`,
+    );
+  }
   const unavailable = tool.unavailable?.() ?? null;
   return unavailable === null ? null : failure('tool.unavailable', unavailable);
 }

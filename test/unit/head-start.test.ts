@@ -3,92 +3,28 @@
  * the workflow has something to decide, and where the workflow has caught up.
  */
 import { describe, expect, it } from 'vitest';
-import type { ActivityDeps } from '../../activities/activity-deps.js';
 import { createHeadStart } from '../../activities/head-start.js';
 import type { HeadStart } from '../../activities/head-start.js';
-import { createMemoryEventLog } from '../../adapters/memory/memory-event-log.js';
 import { failure } from '../../domain/failures.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
-import type { LanguageModel, ModelChunk, ModelRequest } from '../../domain/ports/model.js';
+import type { ModelChunk, ModelRequest } from '../../domain/ports/model.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
-import { toResponseResource } from '../../domain/response-resource.js';
-import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
-import { createMetrics } from '../../adapters/prometheus/create-metrics.js';
-import { aFakeTool } from '../support/api-fakes.js';
-import { createInMemoryFileStore } from '../support/in-memory-stores.js';
-import { createMemoryTables } from '../support/in-memory-stores-tables.js';
-import { createInMemoryTurnStore } from '../support/in-memory-stores-turns.js';
-import { createRecordingLogger } from '../support/recording-logger.js';
-import { aScope } from '../support/scope-builders.js';
-import { aNewTurn, theSettings } from '../support/turn-builders.js';
+import {
+  anAcceptedTurn,
+  answerChunks as answer,
+  benchScope as scope,
+  callChunks as calls,
+} from '../support/activity-bench.js';
+import type { ActivityBench } from '../support/activity-bench.js';
 import { until } from '../support/until.js';
 
-const scope = aScope();
-const answer = (text: string): ModelChunk[] => [
-  { type: 'text-delta', text },
-  { type: 'finish', reason: 'stop' },
-];
-const calls = (...names: string[]): ModelChunk[] => [
-  ...names.flatMap((name, index): ModelChunk[] => [
-    { type: 'tool-call-start', index, callId: `call_${index}`, name },
-    { type: 'tool-call-delta', index, arguments: '{}' },
-  ]),
-  { type: 'finish', reason: 'tool_calls' },
-];
-
-interface Bench {
+interface Bench extends ActivityBench {
   readonly headStart: HeadStart;
-  readonly deps: ActivityDeps;
-  readonly turn: TurnRecord;
-  readonly asked: readonly ModelRequest[];
-  readonly invoked: readonly string[];
 }
 
-/** A turn that is accepted and whose model gives these answers, step by step. */
-async function accepted(
-  answers: readonly ModelChunk[][],
-  tools: readonly Partial<Tool>[] = [],
-  settings: Partial<TurnSettings> = {},
-): Promise<Bench> {
-  const asked: ModelRequest[] = [];
-  const invoked: string[] = [];
-  const model: LanguageModel = {
-    name: 'fake/model',
-    provider: 'fake',
-    contextWindow: 100_000,
-    prices: null,
-    demo: false,
-    async *stream(request) {
-      asked.push(request);
-      yield* answers[asked.length - 1] ?? answer('no more');
-    },
-  };
-  const made = tools.map((change) =>
-    aFakeTool(change.name ?? 'look', {
-      invoke: async () => {
-        invoked.push(change.name ?? 'look');
-        return { text: 'seen' };
-      },
-      ...change,
-    }),
-  );
-  const deps: ActivityDeps = {
-    turns: createInMemoryTurnStore(createMemoryTables()),
-    files: createInMemoryFileStore(),
-    events: createMemoryEventLog(),
-    models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },
-    tools: made,
-    egress: { fetch: () => Promise.reject(new Error('no network here')) },
-    logger: createRecordingLogger().logger,
-    metrics: createMetrics().metrics,
-    toolTaskQueue: 'tools',
-  };
-  const pinned = made.map(({ name, schemaHash }) => ({ name, schemaHash }));
-  const outcome = await deps.turns.accept(scope, aNewTurn({ settings: theSettings({ tools: pinned, ...settings }) }));
-  const { turn } = outcome;
-  const ref = { tenantId: scope.tenantId, turnId: turn.id };
-  await deps.events.open(ref, { firstSequence: 0, snapshot: toResponseResource(turn, []) });
-  return { headStart: createHeadStart(deps), deps, turn, asked, invoked };
+async function accepted(...given: Parameters<typeof anAcceptedTurn>): Promise<Bench> {
+  const bench = await anAcceptedTurn(...given);
+  return { ...bench, headStart: createHeadStart(bench.deps) };
 }
 
 const statusOf = async ({ deps, turn }: Bench): Promise<string | undefined> =>
