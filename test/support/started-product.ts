@@ -102,6 +102,8 @@ async function attach(
 ): Promise<StartedProduct> {
   const running = await startProductProcess(dataDir, { env, onEnd });
   const { apiUrl } = running;
+  let crashed = false;
+  onEnd(() => (crashed ? Promise.resolve() : expectRunning(running)));
   const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' };
   const started: StartedProduct = {
     provider,
@@ -110,6 +112,7 @@ async function attach(
     openai: new OpenAI({ apiKey: TEST_KEY, baseURL: `${apiUrl}/v1`, maxRetries: 0, timeout: 60_000 }),
     async crash() {
       // Only the product: its Temporal server outlives it, as after a real crash.
+      crashed = true;
       running.kill('SIGKILL');
       await running.ended;
     },
@@ -136,6 +139,12 @@ async function attach(
     stream: (path, streamOptions = {}) => readStream(`${apiUrl}${path}`, headers, streamOptions),
   };
   return started;
+}
+
+/** A product that died by itself is a failure of its own, and says more than the calls that could not reach it. */
+async function expectRunning(running: ReadyProduct): Promise<void> {
+  const how = await Promise.race([running.ended, Promise.resolve(null)]);
+  if (how !== null) throw new Error(`the product ended by itself (${how}):\n${running.log().slice(-4_000)}`);
 }
 
 async function readStream(url: string, headers: Record<string, string>, options: StreamOptions): Promise<TurnEvent[]> {
