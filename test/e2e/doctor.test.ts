@@ -2,8 +2,9 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { cleanEnvironment, runToEnd } from '../support/product-process.js';
+import { REPOSITORY, cleanEnvironment, runToEnd } from '../support/product-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { verifies } from './requirements.js';
 
 interface Report {
   readonly ok: boolean;
@@ -28,7 +29,7 @@ const stateOf = (report: Report, part: string): { state: string; detail: string 
   report.parts.find((entry) => entry.part === part);
 
 describe('turnstone doctor', () => {
-  it('fresh machine: --json -> settings with their sources, every part with its version, exit 0', async () => {
+  it(verifies('doctor.report'), async () => {
     const { code, out } = await doctor({
       HOST: '127.0.0.1',
       PORT: '45999',
@@ -70,6 +71,18 @@ describe('turnstone doctor', () => {
     expect(code).toBe(1);
     expect(stateOf(report, 'database')?.state).toBe('fail');
     expect(out).not.toContain('geheim');
+  });
+
+  it('Temporal nowhere: nothing on PATH, nothing kept -> one line says that and what the start will need', async () => {
+    const env = cleanEnvironment(temporaryFolder(), {
+      PATH: temporaryFolder(),
+      TURNSTONE_CACHE_DIR: temporaryFolder(),
+    });
+    const { code, out } = await runToEnd(process.execPath, [join(REPOSITORY, 'cli', 'turnstone.mjs'), 'doctor'], env);
+    expect(code).toBe(0);
+    expect(out.split('\n').filter((line) => line.includes('temporal.download'))).toEqual([
+      expect.stringMatching(/^\s*warn\s+temporal\s+not on this machine yet: the next start fetches it/) as string,
+    ]);
   });
 
   it('configuration wrong: -> the problems and exit 1', async () => {

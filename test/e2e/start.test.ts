@@ -9,17 +9,27 @@ import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { processStartTime } from '../../adapters/temporal/process-identity.js';
+import { copyEmptyDatabase } from '../support/pglite-template.js';
 import { cleanEnvironment, runProduct, runToEnd, startProductProcess } from '../support/product-process.js';
+import type { ProductProcess, ReadyProduct } from '../support/product-process.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { until } from '../support/until.js';
+import { verifies } from './requirements.js';
 
 /** Lives over all tests of the first block: making a database takes seconds. */
 const dataDir = mkdtempSync(join(tmpdir(), 'turnstone-e2e-'));
 let adminKey = '';
+let first: ReadyProduct | null = null;
+let second: ReadyProduct | null = null;
+const cleanUps: (() => Promise<void>)[] = [];
+const onEnd = (cleanUp: () => Promise<void>): void => void cleanUps.push(cleanUp);
 
-afterAll(() => rmSync(dataDir, { recursive: true, force: true }));
+afterAll(async () => {
+  for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  rmSync(dataDir, { recursive: true, force: true });
+});
 
 function temporalPid(): number {
   return (JSON.parse(readFileSync(join(dataDir, 'temporal.json'), 'utf8')) as { pid: number }).pid;
@@ -40,8 +50,9 @@ function expectPlain(text: string): void {
 }
 
 describe('turnstone start', { concurrent: false }, () => {
-  it('first start, through npm: -> addresses, a key shown once, a curl line that streams; Ctrl-C stops all of it', async () => {
-    const product = await startProductProcess(dataDir, { npm: true });
+  it(verifies('start.screen'), async () => {
+    first = await startProductProcess(dataDir, { npm: true, onEnd });
+    const product = first;
     adminKey = product.adminKey ?? '';
     expect(adminKey).toMatch(/^ts_[\w-]{43}$/);
     expect(product.screen()).toContain(`${product.apiUrl}/docs`);
@@ -56,7 +67,11 @@ describe('turnstone start', { concurrent: false }, () => {
     expect(events[0]).toBe('response.created');
     expect(events).toContain('response.output_text.delta');
     expect(events.at(-1)).toBe('response.completed');
+  });
 
+  it(verifies('start.stop'), async () => {
+    const product = first;
+    if (product === null) throw new Error('the first start failed: see there');
     const temporal = temporalPid();
     expect(await processStartTime(temporal)).not.toBeNull();
     product.signalGroup('SIGINT');
@@ -76,22 +91,28 @@ describe('turnstone start', { concurrent: false }, () => {
     }
   });
 
-  it('second start: -> same key, none shown; a third process is told who holds the folder; SIGTERM ends with 0', async () => {
-    const product = await startProductProcess(dataDir);
-    expect(product.adminKey).toBeNull();
-    expect(product.curl).toContain('$TURNSTONE_API_KEY');
-    expect(product.screen()).toContain('--new-admin-key');
-    expect(await modelsStatus(product.apiUrl, adminKey)).toBe(200);
+  it('second start: -> the key of the first works and none is shown', async () => {
+    second = await startProductProcess(dataDir, { onEnd });
+    expect(second.adminKey).toBeNull();
+    expect(second.curl).toContain('$TURNSTONE_API_KEY');
+    expect(second.screen()).toContain('--new-admin-key');
+    expect(await modelsStatus(second.apiUrl, adminKey)).toBe(200);
+  });
 
+  it(verifies('start.one-owner'), async () => {
+    const product = second;
+    if (product === null) throw new Error('the second start failed: see there');
     const other = runProduct(dataDir);
     expect(await other.ended).toBe(1);
     expect(other.log()).toContain(`process ${product.pid}`);
     expect(other.log()).toContain(dataDir);
     expectPlain(other.log());
     expect(await modelsStatus(product.apiUrl, adminKey)).toBe(200);
+  });
 
-    product.kill('SIGTERM');
-    expect(await product.ended).toBe(0);
+  it('SIGTERM: -> an orderly stop, exit 0', async () => {
+    second?.kill('SIGTERM');
+    expect(await second?.ended).toBe(0);
   });
 
   it('kill -9: -> the embedded Temporal ends too, and the next start works; --new-admin-key makes another key', async () => {
@@ -138,6 +159,14 @@ describe('turnstone start', { concurrent: false }, () => {
 });
 
 describe('turnstone start: reasons not to', () => {
+  let waiting: ProductProcess | null = null;
+  beforeAll(async () => {
+    // It waits 15 s for a Temporal that may be starting beside it: the other cases pass meanwhile.
+    const folder = join(dataDir, 'waiting');
+    await copyEmptyDatabase(join(folder, 'database'));
+    waiting = runProduct(folder, { env: { TEMPORAL_ADDRESS: '127.0.0.1:1' }, onEnd });
+  });
+
   it('configuration wrong: -> every problem in one message', async () => {
     const folder = temporaryFolder();
     const file = join(folder, 'broken.yaml');
@@ -158,17 +187,12 @@ describe('turnstone start: reasons not to', () => {
     expectPlain(product.log());
   });
 
-  it('outside Temporal unreachable: -> names the address and the variable', async () => {
-    const product = runProduct(temporaryFolder(), { env: { TEMPORAL_ADDRESS: '127.0.0.1:1' } });
-    expect(await product.ended).toBe(1);
-    expect(product.log()).toMatch(/Temporal at 127\.0\.0\.1:1.*TEMPORAL_ADDRESS/s);
-    expectPlain(product.log());
-  });
-
   it('Temporal nowhere: nothing on PATH, nothing to fetch from -> lists what was tried and what to install', async () => {
     const tools = temporaryFolder();
     const env = { PATH: tools, TURNSTONE_CACHE_DIR: temporaryFolder(), HTTPS_PROXY: 'http://127.0.0.1:1' };
-    const product = runProduct(temporaryFolder(), { env });
+    const folder = temporaryFolder();
+    await copyEmptyDatabase(join(folder, 'database'));
+    const product = runProduct(folder, { env });
     expect(await product.ended).toBe(1);
     expect(product.log()).toMatch(/temporal on PATH: none/);
     expect(product.log()).toMatch(/temporal\.download/);
@@ -182,5 +206,11 @@ describe('turnstone start: reasons not to', () => {
     const product = runProduct(temporaryFolder(), { args: ['--port', 'eighty'] });
     expect(await product.ended).toBe(1);
     expect(product.log()).toMatch(/--port.*number from 0 to 65535/);
+  });
+
+  it('outside Temporal unreachable: -> names the address and the variable', async () => {
+    expect(await waiting?.ended).toBe(1);
+    expect(waiting?.log()).toMatch(/Temporal at 127\.0\.0\.1:1.*TEMPORAL_ADDRESS/s);
+    expectPlain(waiting?.log() ?? '');
   });
 });
