@@ -10,7 +10,7 @@
 import { toFailure } from '../domain/failures.js';
 import type { Scope } from '../domain/scope.js';
 import type { StepClaim } from '../domain/ports/turn-store.js';
-import type { CallModelResult, PlannedCall, RunToolResult } from '../domain/turn-contract.js';
+import type { CallModelResult, PlannedCall, RunToolResult, TurnIds } from '../domain/turn-contract.js';
 import type { TurnRecord } from '../domain/turn.js';
 import {
   admitCalls,
@@ -31,7 +31,7 @@ const FORGET_AFTER_MS = 60_000;
 /** The claim that acceptance made for step 1. */
 const ACCEPTED: StepClaim = { attempt: 1, firstSequence: 0, committed: null };
 
-export type StartedTurn = Pick<TurnRecord, 'id' | 'requestId' | 'settings' | 'createdAtMs'>;
+export type StartedTurn = Pick<TurnRecord, 'id' | 'conversationId' | 'requestId' | 'settings' | 'createdAtMs'>;
 
 /** Work an activity adopts in place of doing it. */
 export interface Adopted<T> {
@@ -110,9 +110,14 @@ export function createHeadStart(deps: ActivityDeps): HeadStart {
 const stepKey = (step: number): string => `step/${step}`;
 const callKey = (step: number, callIndex: number): string => `step/${step}/call/${callIndex}`;
 
+function idsOf(scope: Scope, turn: StartedTurn): TurnIds {
+  const { id: turnId, conversationId, requestId } = turn;
+  return { tenantId: scope.tenantId, turnId, conversationId, requestId };
+}
+
 function createAheadTurn(deps: ActivityDeps, scope: Scope, turn: StartedTurn): AheadTurn {
   const stop = new AbortController();
-  const log = deps.logger.child({ tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId });
+  const log = deps.logger.child(idsOf(scope, turn));
   const run = { signal: stop.signal, log, engineAttempt: 1 };
   return { deps, scope, turn, stop, run, work: new Map(), overtaken: false, ended: false };
 }
@@ -152,7 +157,7 @@ function mayRunAhead(deps: ActivityDeps, call: PlannedCall): boolean {
 
 function modelStep(ahead: AheadTurn, step: number, timeMs: number, claim: StepClaim | null): Promise<CallModelResult> {
   const { deps, scope, turn, run } = ahead;
-  const input = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step, remainingMs: timeMs };
+  const input = { ...idsOf(scope, turn), step, remainingMs: timeMs };
   const context = { ...run, log: run.log.child({ step, attempt: 1 }) };
   return keep(ahead, stepKey(step), () => runModelStep(deps, scope, input, context, claim));
 }
@@ -160,7 +165,7 @@ function modelStep(ahead: AheadTurn, step: number, timeMs: number, claim: StepCl
 function toolCall(ahead: AheadTurn, step: number, call: PlannedCall, timeMs: number): Promise<RunToolResult> {
   const { deps, scope, turn, run } = ahead;
   const { callIndex } = call;
-  const place = { tenantId: scope.tenantId, turnId: turn.id, requestId: turn.requestId, step, callIndex };
+  const place = { ...idsOf(scope, turn), step, callIndex };
   const context = { ...run, log: run.log.child({ step, callIndex, attempt: 1 }) };
   return keep(ahead, callKey(step, callIndex), () =>
     runToolCall(deps, scope, { ...place, remainingMs: timeMs }, context),

@@ -3,7 +3,7 @@ import type { JsonObject } from '../domain/json.js';
 import type { LimitReason } from '../domain/limits.js';
 import type { ModelMessage, ModelRequest, ModelTool } from '../domain/ports/model.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
-import type { TurnSettings } from '../domain/turn.js';
+import type { ToolChoice, TurnSettings } from '../domain/turn.js';
 
 const NO_PARAMETERS: JsonObject = { type: 'object', properties: {}, additionalProperties: false };
 
@@ -12,12 +12,13 @@ export function toModelRequest(
   messages: readonly ModelMessage[],
   tools: ReadonlyMap<string, Tool>,
   wrapUp: LimitReason | null,
+  step: number,
 ): ModelRequest {
   const offered = wrapUp === null ? offeredTools(settings, tools) : [];
   return {
     messages,
     tools: offered,
-    toolChoice: offered.length === 0 ? 'none' : settings.toolChoice,
+    toolChoice: offered.length === 0 ? 'none' : toolChoiceAt(step, settings.toolChoice),
     parallelToolCalls: settings.parallelToolCalls,
     temperature: settings.temperature,
     topP: settings.topP,
@@ -26,6 +27,11 @@ export function toModelRequest(
     reasoningEffort: settings.reasoningEffort,
     user: settings.user,
   };
+}
+
+/** A call that was demanded has been made in the first step: demanded again, the model could never answer. */
+function toolChoiceAt(step: number, choice: ToolChoice): ToolChoice {
+  return step > 1 && choice !== 'none' ? 'auto' : choice;
 }
 
 /** A client's function shadows a built-in tool of the same name: the client knows what it asked for. */

@@ -108,7 +108,13 @@ async function buildRequest(step: StepRun, context: StepContext): Promise<ModelR
   const resolve = await createPartResolver(step.deps, step.scope, context, step.signal);
   const tools = new Map(step.deps.tools.map((tool) => [tool.name, tool]));
   const wrapUp = step.input.wrapUp ?? null;
-  return toModelRequest(context.turn.settings, toModelMessages(context, resolve, wrapUp), tools, wrapUp);
+  return toModelRequest(
+    context.turn.settings,
+    toModelMessages(context, resolve, wrapUp),
+    tools,
+    wrapUp,
+    step.input.step,
+  );
 }
 
 async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedContext): Promise<CallModelResult> {

@@ -9,6 +9,7 @@ import { preview } from '../domain/json.js';
 import type { EventLog } from '../domain/ports/event-log.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Metrics } from '../domain/ports/metrics.js';
+import type { TurnIds } from '../domain/turn-contract.js';
 import type { RunContext, StopReason } from './activity-deps.js';
 
 /** A fifth of the heartbeat timeout (10 s): one lost beat is no lost worker. */
@@ -18,11 +19,8 @@ const MAX_ATTEMPTS = 3;
 const MAX_MESSAGE_BYTES = 500;
 const PATIENT_CODES: ReadonlySet<FailureCode> = new Set(['store.unavailable', 'engine.unavailable', 'server.draining']);
 
-export interface ActivityRunInput {
+export interface ActivityRunInput extends TurnIds {
   readonly name: string;
-  readonly tenantId: string;
-  readonly turnId: string;
-  readonly requestId: string;
   readonly step?: number;
   readonly callIndex?: number;
   readonly remainingMs?: number;
@@ -72,6 +70,7 @@ function logFields(input: ActivityRunInput, attempt: number): object {
     activity: input.name,
     tenantId: input.tenantId,
     turnId: input.turnId,
+    conversationId: input.conversationId,
     requestId: input.requestId,
     ...(input.step === undefined ? {} : { step: input.step }),
     ...(input.callIndex === undefined ? {} : { callIndex: input.callIndex }),

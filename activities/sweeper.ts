@@ -33,7 +33,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   const sweep = async (): Promise<number> => {
     let changed = 0;
     for (const turn of await deps.turns.listOpen(MIN_AGE_MS, BATCH)) {
-      if (await sweepOne(deps, turn)) changed += 1;
+      if (await sweptAlone(deps, turn)) changed += 1;
     }
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
     return changed;
@@ -59,6 +59,21 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
       await current;
     },
   };
+}
+
+/** One turn that cannot be settled must not keep the others from it; a part that is away concerns them all. */
+async function sweptAlone(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
+  try {
+    return await sweepOne(deps, turn);
+  } catch (error) {
+    const { code } = toFailure(error);
+    if (code === 'engine.unavailable' || code === 'store.unavailable') throw error;
+    deps.logger.error(
+      { tenantId: turn.tenantId, turnId: turn.turnId, err: error, code },
+      'a turn could not be settled',
+    );
+    return false;
+  }
 }
 
 async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
@@ -91,11 +106,11 @@ async function restart(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
       input: {
         tenantId: turn.tenantId,
         turnId: turn.turnId,
+        conversationId: turn.conversationId,
         requestId: turn.requestId,
         limits: settings.limits,
         model: settings.requestedModel,
       },
-      conversationId: turn.conversationId,
       agent: settings.agent.name,
       model: settings.requestedModel,
       principalId: turn.principalId,

@@ -24,8 +24,14 @@ const START_PAUSES_MS = [25, 50, 100, 200, 400, 800, 1600, 3200];
 function toStart(turn: TurnRecord): StartTurn {
   const model = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
   return {
-    input: { tenantId: turn.tenantId, turnId: turn.id, requestId: turn.requestId, model, limits: turn.settings.limits },
-    conversationId: turn.conversationId,
+    input: {
+      tenantId: turn.tenantId,
+      turnId: turn.id,
+      conversationId: turn.conversationId,
+      requestId: turn.requestId,
+      model,
+      limits: turn.settings.limits,
+    },
     agent: turn.settings.agent.name,
     model,
     principalId: turn.principalId,

@@ -25,10 +25,15 @@ export function turnWorkflowId(turnId: string, conversationId: string | null): s
   return conversationId === null ? `turn/${turnId}` : `conversation/${conversationId}`;
 }
 
-export interface TurnInput {
+/** What names a turn in every argument and every log line. */
+export interface TurnIds {
   readonly tenantId: string;
   readonly turnId: string;
+  readonly conversationId: string | null;
   readonly requestId: string;
+}
+
+export interface TurnInput extends TurnIds {
   readonly limits: TurnLimits;
   /** What the client asked for; shown to operators. */
   readonly model: string;
@@ -53,10 +58,7 @@ export interface TurnResult {
   readonly toolCalls: number;
 }
 
-export interface CallModelInput {
-  readonly tenantId: string;
-  readonly turnId: string;
-  readonly requestId: string;
+export interface CallModelInput extends TurnIds {
   readonly step: number;
   /** What is left of the turn's wall time; the activity ends the call and closes the turn when it is used up. */
   readonly remainingMs: number;
@@ -87,10 +89,7 @@ export interface CallModelResult {
   readonly costMicros: number;
 }
 
-export interface RunToolInput {
-  readonly tenantId: string;
-  readonly turnId: string;
-  readonly requestId: string;
+export interface RunToolInput extends TurnIds {
   readonly step: number;
   readonly callIndex: number;
   readonly remainingMs: number;
@@ -105,10 +104,7 @@ export interface RunToolResult {
   readonly preview: string;
 }
 
-export interface FinishTurnInput {
-  readonly tenantId: string;
-  readonly turnId: string;
-  readonly requestId: string;
+export interface FinishTurnInput extends TurnIds {
   readonly status: TerminalStatus;
   readonly incompleteReason?: IncompleteReason;
   readonly error?: { readonly code: string; readonly message: string };

@@ -23,6 +23,7 @@ import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
 import type {
   FinishTurnInput,
   TurnActivities,
+  TurnIds,
   TurnInput,
   TurnProgressView,
   TurnResult,
@@ -52,7 +53,7 @@ export const progressQuery = defineQuery<TurnProgressView>(PROGRESS_QUERY);
 export async function turn(input: TurnInput): Promise<TurnResult> {
   const progress = createTurnProgress(input, setCurrentDetails);
   setHandler(progressQuery, () => progress.view());
-  log.debug('turn begins', turnFields(input));
+  log.debug('turn begins', { ...idsOf(input) });
   const result = await runToEnd(input, progress);
   if (result.kind === 'continue') return continueAsNew<typeof turn>({ ...input, resumed: result.state });
   progress.setPhase('done');
@@ -74,8 +75,8 @@ async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promis
   }
 }
 
-function turnFields(input: TurnInput): Record<string, string> {
-  return { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+function idsOf({ tenantId, turnId, conversationId, requestId }: TurnInput): TurnIds {
+  return { tenantId, turnId, conversationId, requestId };
 }
 
 /** A server that does not know our search attributes got none at the start, and would refuse this one too. */
@@ -85,7 +86,7 @@ function recordOutcome(status: TerminalStatus): void {
 }
 
 function createPorts(input: TurnInput, progress: TurnProgressTracker): TurnLoopPorts {
-  const ids = { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+  const ids = idsOf(input);
   let group: EventGroupMarker | null = null;
   const inGroup = (options: ActivityOptions): ActivityOptions =>
     group === null ? options : { ...options, eventGroups: [group] };
@@ -145,7 +146,7 @@ function finishTurn(input: FinishTurnInput): Promise<void> {
 
 /** The terminal state is written whatever ended the loop: a cancel, a failure, a bug. */
 async function settle(input: TurnInput, progress: TurnProgressTracker, error: unknown): Promise<void> {
-  const ids = { tenantId: input.tenantId, turnId: input.turnId, requestId: input.requestId };
+  const ids = idsOf(input);
   progress.setPhase('finishing');
   if (isCancellation(error) || error instanceof CancelledFailure) {
     await finishTurn({ ...ids, status: 'cancelled' });
@@ -153,7 +154,7 @@ async function settle(input: TurnInput, progress: TurnProgressTracker, error: un
     return;
   }
   const failed = describeFailure(error);
-  log.warn('turn failed', { ...turnFields(input), code: failed.code });
+  log.warn('turn failed', { ...ids, code: failed.code });
   await finishTurn({ ...ids, status: 'failed', error: failed });
   recordOutcome('failed');
 }

@@ -50,7 +50,7 @@ export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
       if (outcome !== 'busy') return;
       throw failure(
         'conversation.busy',
-        `A turn is already running in conversation ${turn.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`,
+        `A turn is already running in conversation ${turn.input.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`,
       );
     },
     cancel: (turnId, conversationId) => cancel(options, turnId, conversationId),
@@ -89,7 +89,7 @@ async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'s
   } catch (error) {
     if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
   }
-  return (await latestRun(options, turnId, turn.conversationId)) === null ? 'busy' : 'started';
+  return (await latestRun(options, turnId, turn.input.conversationId)) === null ? 'busy' : 'started';
 }
 
 async function cancel(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<void> {
@@ -127,7 +127,7 @@ function startOptions(
   return {
     args: [turn.input],
     taskQueue: options.taskQueue,
-    workflowId: turnWorkflowId(turnId, turn.conversationId),
+    workflowId: turnWorkflowId(turnId, turn.input.conversationId),
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
@@ -147,7 +147,7 @@ function searchAttributes(turn: StartTurn): TypedSearchAttributes {
     { key: KEYS.agent, value: keyword(turn.agent) },
     { key: KEYS.model, value: keyword(turn.model) },
   ];
-  if (turn.conversationId !== null) pairs.push({ key: KEYS.conversation, value: turn.conversationId });
+  if (turn.input.conversationId !== null) pairs.push({ key: KEYS.conversation, value: turn.input.conversationId });
   return new TypedSearchAttributes(pairs);
 }
 

@@ -3,7 +3,6 @@ import type { TurnInput } from '../turn-contract.js';
 
 export interface StartTurn {
   readonly input: TurnInput;
-  readonly conversationId: string | null;
   readonly agent: string;
   readonly model: string;
   readonly principalId: string;

@@ -67,11 +67,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function aTurn(conversationId: string | null = null): StartTurn & { turnId: string } {
+interface StartedTurn extends StartTurn {
+  readonly turnId: string;
+  readonly conversationId: string | null;
+}
+
+function aTurn(conversationId: string | null = null): StartedTurn {
   const turnId = `resp_${randomUUID().replaceAll('-', '')}`;
   return {
     turnId,
-    input: { tenantId: 'default', turnId, requestId: 'req_1', limits: DEFAULT_LIMITS, model: 'auto' },
+    input: { tenantId: 'default', turnId, conversationId, requestId: 'req_1', limits: DEFAULT_LIMITS, model: 'auto' },
     conversationId,
     agent: 'general',
     model: 'openai/gpt-4o',
@@ -81,17 +86,17 @@ function aTurn(conversationId: string | null = null): StartTurn & { turnId: stri
 }
 
 const aConversation = (): string => `conv_${randomUUID().replaceAll('-', '')}`;
-const handleOf = (turn: StartTurn & { turnId: string }) =>
+const handleOf = (turn: StartedTurn) =>
   connection.client.workflow.getHandle(turnWorkflowId(turn.turnId, turn.conversationId));
 
-async function started(conversationId: string | null = null): Promise<StartTurn & { turnId: string }> {
+async function started(conversationId: string | null = null): Promise<StartedTurn> {
   const turn = aTurn(conversationId);
   await engine.start(turn);
   await until(() => begun.has(turn.turnId), 'the workflow has begun');
   return turn;
 }
 
-async function finish(turn: StartTurn & { turnId: string }): Promise<void> {
+async function finish(turn: StartedTurn): Promise<void> {
   await handleOf(turn).signal('finish');
   await until(
     async () => (await engine.describe(turn.turnId, turn.conversationId)).kind === 'ended',
@@ -165,7 +170,7 @@ describe('describe', () => {
     await finish(completed);
     await engine.cancel(cancelled.turnId, null);
     await handleOf(terminated).terminate('an operator');
-    const ending = (turn: StartTurn & { turnId: string }) =>
+    const ending = (turn: StartedTurn) =>
       until(async () => {
         const state = await engine.describe(turn.turnId, null);
         return state.kind === 'ended' ? state.how : null;

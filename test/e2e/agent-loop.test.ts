@@ -72,6 +72,13 @@ describe('agent loop', () => {
     expect(told[2]).toMatch(/object/);
   });
 
+  it('tool_choice required: demanded in the first step only, so that the model can answer', async () => {
+    replies(someCall('tc_r'), answerText('answered'));
+    const { result, requests } = await during(() => turn({ input: 'use a tool', tool_choice: 'required' }));
+    expect(result.status).toBe('completed');
+    expect(requests.map((request) => request.body['tool_choice'])).toEqual(['required', undefined]);
+  });
+
   it('a call cut at the token limit: is never run, the turn says why', async () => {
     replies({ kind: 'answer', toolCalls: [{ name: 'read_result', arguments: '{"id": "tc_' }], finishReason: 'length' });
     const { result, requests } = await during(() => turn({ input: 'cut' }));

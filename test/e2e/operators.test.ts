@@ -64,7 +64,8 @@ describe('operators', () => {
         .filter((line) => line.includes(id))
         .map((line) => JSON.parse(line) as Record<string, unknown>);
     await until(() => lines().some((line) => line['step'] === 2), 'the second step is in the log');
-    for (const line of lines()) expect(line).toMatchObject({ turnId: id, requestId: REQUEST_ID, tenantId: 'default' });
+    for (const line of lines())
+      expect(line).toMatchObject({ turnId: id, requestId: REQUEST_ID, tenantId: 'default', conversationId: null });
     const ofSteps = lines().filter((line) => line['msg'] === 'model call finished');
     expect(ofSteps.map((line) => [line['step'], line['attempt']])).toEqual([
       [1, 1],

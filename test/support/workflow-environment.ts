@@ -82,6 +82,7 @@ async function withWorker<T>(
   const input: TurnInput = {
     tenantId: 'default',
     turnId,
+    conversationId: null,
     requestId: 'req_test',
     limits: DEFAULT_LIMITS,
     model: 'fake/model',

@@ -5,7 +5,7 @@ import { runToolCall } from '../../activities/tool-run.js';
 import type { StopReason } from '../../activities/activity-deps.js';
 import { failure } from '../../domain/failures.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
-import type { RunToolResult } from '../../domain/turn-contract.js';
+import type { RunToolResult, TurnIds } from '../../domain/turn-contract.js';
 import { anAcceptedTurn, benchScope as scope, callChunks } from '../support/activity-bench.js';
 import type { ActivityBench } from '../support/activity-bench.js';
 
@@ -16,17 +16,22 @@ interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+function idsOf({ turn }: ActivityBench): TurnIds {
+  return { tenantId: scope.tenantId, turnId: turn.id, conversationId: turn.conversationId, requestId: turn.requestId };
+}
+
 /** A turn whose model has just asked for one call of the tool. */
 async function calling(tool: Partial<Tool>, name = 'look'): Promise<ActivityBench> {
   const bench = await anAcceptedTurn([callChunks(name)], [{ name: 'look', ...tool }]);
-  const input = { tenantId: scope.tenantId, turnId: bench.turn.id, requestId: 'req_1', step: 1, remainingMs: 10_000 };
+  const input = { ...idsOf(bench), step: 1, remainingMs: 10_000 };
   const run = { signal: new AbortController().signal, log: bench.deps.logger, engineAttempt: 1 };
   await runModelStep(bench.deps, scope, input, run, { attempt: 1, firstSequence: 0, committed: null });
   return bench;
 }
 
-function call({ deps, turn }: ActivityBench, options: CallOptions = {}): Promise<RunToolResult> {
-  const place = { tenantId: scope.tenantId, turnId: turn.id, requestId: 'req_1', step: 1, callIndex: 0 };
+function call(bench: ActivityBench, options: CallOptions = {}): Promise<RunToolResult> {
+  const { deps } = bench;
+  const place = { ...idsOf(bench), step: 1, callIndex: 0 };
   const { refused, remainingMs = 10_000, signal = new AbortController().signal, engineAttempt = 1 } = options;
   const input = { ...place, remainingMs, ...(refused === undefined ? {} : { refused }) };
   return runToolCall(deps, scope, input, { signal, log: deps.logger, engineAttempt });

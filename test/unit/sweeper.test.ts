@@ -1,0 +1,84 @@
+/** Proves what the sweeper does with a turn that is open in the store, by what the engine knows of it. */
+import { describe, expect, it } from 'vitest';
+import { createSweeper } from '../../activities/sweeper.js';
+import { failure } from '../../domain/failures.js';
+import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
+import { anAcceptedTurn, benchScope as scope } from '../support/activity-bench.js';
+import type { ActivityBench } from '../support/activity-bench.js';
+
+interface Swept {
+  readonly bench: ActivityBench;
+  readonly started: readonly StartTurn[];
+  readonly changed: number;
+}
+
+async function sweptWith(state: EngineState | Error, startError?: Error): Promise<Swept> {
+  const bench = await anAcceptedTurn([]);
+  const { turn } = bench;
+  const started: StartTurn[] = [];
+  const engine: TurnEngine = {
+    start: async (start) => {
+      if (startError !== undefined) throw startError;
+      started.push(start);
+    },
+    describe: async () => {
+      if (state instanceof Error) throw state;
+      return state;
+    },
+    cancel: async () => undefined,
+    progress: async () => null,
+    ping: async () => ({ latencyMs: 1, version: 'fake' }),
+  };
+  // Turns younger than the grace are left alone: this one has been open for a while.
+  const { id: turnId, conversationId, requestId, settings, createdAtMs, tenantId, principalId } = turn;
+  const listOpen = async (): Promise<object[]> => [
+    { turnId, conversationId, requestId, settings, createdAtMs, tenantId, principalId },
+  ];
+  const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
+  const changed = await createSweeper({ ...bench.deps, turns, engine }).sweep();
+  return { bench, started, changed };
+}
+
+const storedIn = async ({ bench }: Swept): Promise<unknown> => bench.deps.turns.get(scope, bench.turn.id);
+
+describe('sweeper', () => {
+  it('a workflow that runs: left alone', async () => {
+    const swept = await sweptWith({ kind: 'running' });
+    expect(swept).toMatchObject({ changed: 0, started: [] });
+    expect(await storedIn(swept)).toMatchObject({ status: 'in_progress' });
+  });
+
+  it('no workflow: started again with the turn’s own limits and request', async () => {
+    const swept = await sweptWith({ kind: 'absent' });
+    const { turn } = swept.bench;
+    expect(swept.changed).toBe(1);
+    expect(swept.started).toMatchObject([
+      { input: { turnId: turn.id, requestId: turn.requestId, limits: turn.settings.limits }, agent: 'general' },
+    ]);
+    expect(await storedIn(swept)).toMatchObject({ status: 'in_progress' });
+  });
+
+  it('no workflow, but the conversation’s last one still closes: tried again at the next sweep', async () => {
+    const swept = await sweptWith({ kind: 'absent' }, failure('conversation.busy', 'still closing'));
+    expect(swept.changed).toBe(0);
+    expect(await storedIn(swept)).toMatchObject({ status: 'in_progress' });
+  });
+
+  it.each([
+    ['terminated', { status: 'failed', error: { code: 'turn.terminated' } }],
+    ['timed_out', { status: 'failed', error: { code: 'turn.lost' } }],
+    ['failed', { status: 'failed', error: { code: 'turn.lost' } }],
+    ['cancelled', { status: 'cancelled', error: null }],
+  ] as const)('a workflow that ended as %s: the turn is closed and its stream ends', async (how, expected) => {
+    const swept = await sweptWith({ kind: 'ended', how });
+    expect(await storedIn(swept)).toMatchObject(expected);
+    const log = await swept.bench.deps.events.state({ tenantId: scope.tenantId, turnId: swept.bench.turn.id });
+    expect(log?.ended).toBe(true);
+  });
+
+  it('the engine cannot be asked: nothing is closed', async () => {
+    await expect(sweptWith(failure('engine.unavailable', 'away'))).rejects.toMatchObject({
+      code: 'engine.unavailable',
+    });
+  });
+});
