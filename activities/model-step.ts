@@ -60,11 +60,30 @@ export async function runModelStep(
     modelCalls: [],
   };
   await openLog(step, claim);
-  const compacted = await compactIfNeeded(step, (kept) => buildRequest(step, kept));
-  const answer = await answerWithFallback(step, compacted.request, output.length + compacted.items.length);
+  const { answer, compacted } = await answerStep(step).catch(async (error: unknown) => {
+    await bookCalls(step);
+    throw error;
+  });
   const result = await commit(step, answer, compacted);
   deps.metrics.stepFinished({ agent: context.turn.settings.agent.name, durationMs: performance.now() - startedMs });
   return result;
+}
+
+async function answerStep(step: StepRun): Promise<{ answer: StepAnswer; compacted: CompactedContext }> {
+  const compacted = await compactIfNeeded(step, (kept) => buildRequest(step, kept));
+  const answer = await answerWithFallback(step, compacted.request, step.output.length + compacted.items.length);
+  return { answer, compacted };
+}
+
+/** What a failed attempt used is paid for too. The failure is what counts: a ledger that is away must not hide it. */
+async function bookCalls({ deps, scope, input, attempt, modelCalls, run }: StepRun): Promise<void> {
+  if (modelCalls.length === 0) return;
+  const { turnId, step } = input;
+  try {
+    await deps.turns.recordCalls(scope, { turnId, step, attempt, modelCalls });
+  } catch (error) {
+    run.log.error({ err: error, modelCalls }, 'the calls of a failed attempt could not be booked');
+  }
 }
 
 const refOf = (scope: Scope, input: CallModelInput): { tenantId: string; turnId: string } => ({

@@ -10,6 +10,7 @@ import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
@@ -33,6 +34,7 @@ export interface HealthReport {
 export interface ApiDeps {
   readonly turns: TurnStore;
   readonly conversations: ConversationStore;
+  readonly usage: UsageStore;
   readonly apiKeys: ApiKeyStore;
   readonly files: FileStore;
   readonly events: EventLog;

@@ -26,6 +26,7 @@ import { createHealthRoutes } from './routes/health-routes.js';
 import { createModelRoutes } from './routes/model-routes.js';
 import { createResponseActionRoutes } from './routes/response-action-routes.js';
 import { createResponseRoutes } from './routes/response-routes.js';
+import { createUsageRoutes } from './routes/usage-routes.js';
 import { createStreamSlots } from './stream-slots.js';
 
 /** Smaller answers cost more to compress than to send. */
@@ -52,6 +53,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),
+    ...createUsageRoutes(deps),
     ...createChatCompletionRoutes(answerDeps),
     ...createModelRoutes(deps),
     ...createFileRoutes(deps),

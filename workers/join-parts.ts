@@ -137,6 +137,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
   const app = createApp({
     turns: store.turns,
     conversations: store.conversations,
+    usage: store.usage,
     apiKeys: store.apiKeys,
     files: store.files,
     events: deps.events,

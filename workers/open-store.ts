@@ -11,6 +11,7 @@ import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import { openPostgres } from '../adapters/postgres/open-postgres.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
+import { createUsageStore } from '../adapters/postgres/usage-store.js';
 import { failure, toFailure } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
@@ -18,12 +19,14 @@ import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { Closers } from './closers.js';
 import { embeddedDatabaseDir } from './data-folder.js';
 
 export interface Store {
   readonly turns: TurnStore;
   readonly conversations: ConversationStore;
+  readonly usage: UsageStore;
   readonly apiKeys: ApiKeyStore;
   readonly files: FileStore;
   /** `PGlite 17.5`, `PostgreSQL 15.6`. */
@@ -52,6 +55,7 @@ export async function openStore(
   return {
     turns: createTurnStore(database),
     conversations: createConversationStore(database),
+    usage: createUsageStore(database),
     apiKeys: createApiKeyStore(database),
     files: createFolderFileStore({ folder: join(config.dataDir, 'files'), index: createFileIndex(database) }),
     description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,

@@ -2,7 +2,7 @@
 import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import { addUsage, NO_USAGE } from '../../domain/pricing.js';
-import type { ModelCallEntry, StepClaim, StepCommit, StepRef } from '../../domain/ports/turn-store.js';
+import type { ModelCallEntry, StepClaim, StepCommit, StepRef, TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import type { TurnRecord } from '../../domain/turn.js';
@@ -12,6 +12,11 @@ import { nullableObjectColumn, toJson } from './json-columns.js';
 import { moveHead } from './turn-endings.js';
 import { errorJson, fromTurnRow, toItemsJson, TURN_COLUMNS } from './turn-rows.js';
 import type { TurnRow } from './turn-rows.js';
+
+const LEDGER_RECORD = sql.raw(
+  'x(index integer, model text, outcome text, failure_code text, input_tokens bigint, cached_tokens bigint, output_tokens bigint, ' +
+    'reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint, first_token_ms bigint, duration_ms bigint)',
+);
 
 interface ClaimRow {
   readonly attempt: number;
@@ -133,12 +138,40 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         x.model, x.outcome, x.failure_code, x.input_tokens, x.cached_tokens, x.output_tokens, x.reasoning_tokens,
         x.usage_estimated, x.cost_micros, x.first_token_ms, x.duration_ms, ${now}::timestamptz
       from step, jsonb_to_recordset(${toLedgerJson(commit.modelCalls)}::jsonb)
-        as x(index integer, model text, outcome text, failure_code text, input_tokens bigint, cached_tokens bigint,
-             output_tokens bigint, reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint,
-             first_token_ms bigint, duration_ms bigint)),
+        as ${LEDGER_RECORD}),
     head as (${moveHead(scope, commit.turnId, ending?.status ?? null, 'step', now)})
     select * from turn`.execute(connection);
   return rows[0] === undefined ? null : fromTurnRow(rows[0]);
+}
+
+/** Calls that are on the ledger already count once. */
+export async function recordCalls(
+  connection: Connection,
+  scope: Scope,
+  { turnId, step, attempt, modelCalls }: Parameters<TurnStore['recordCalls']>[1],
+): Promise<void> {
+  await sql`
+    with ledger as (
+      insert into model_calls (tenant_id, turn_id, step, attempt, index, principal_id, model, outcome, failure_code,
+        input_tokens, cached_tokens, output_tokens, reasoning_tokens, usage_estimated, cost_micros, first_token_ms,
+        duration_ms, created_at)
+      select t.tenant_id, t.id, ${step}::integer, ${attempt}::integer, x.index, t.principal_id, x.model, x.outcome,
+        x.failure_code, x.input_tokens, x.cached_tokens, x.output_tokens, x.reasoning_tokens, x.usage_estimated,
+        x.cost_micros, x.first_token_ms, x.duration_ms, ${new Date()}::timestamptz
+      from turns t, jsonb_to_recordset(${toLedgerJson(modelCalls)}::jsonb) as ${LEDGER_RECORD}
+      where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text
+      on conflict do nothing
+      returning *)
+    update turns t set
+      input_tokens = t.input_tokens + (select coalesce(sum(l.input_tokens), 0) from ledger l),
+      cached_tokens = t.cached_tokens + (select coalesce(sum(l.cached_tokens), 0) from ledger l),
+      output_tokens = t.output_tokens + (select coalesce(sum(l.output_tokens), 0) from ledger l),
+      reasoning_tokens = t.reasoning_tokens + (select coalesce(sum(l.reasoning_tokens), 0) from ledger l),
+      usage_estimated = t.usage_estimated or (select coalesce(bool_or(l.usage_estimated), false) from ledger l),
+      cost_micros = t.cost_micros + (select coalesce(sum(l.cost_micros), 0) from ledger l),
+      cost_incomplete = t.cost_incomplete or (
+        select coalesce(bool_or(l.cost_micros is null and l.input_tokens + l.output_tokens > 0), false) from ledger l)
+    where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text`.execute(connection);
 }
 
 function totalOf(calls: readonly ModelCallEntry[]): {

@@ -5,7 +5,7 @@ import type { TurnStore } from '../../domain/ports/turn-store.js';
 import { acceptTurn } from './accept-turn.js';
 import type { Database } from './database.js';
 import { toJson } from './json-columns.js';
-import { claimStep, commitStep, reserveSequence } from './step-writes.js';
+import { claimStep, commitStep, recordCalls, reserveSequence } from './step-writes.js';
 import { claimTool, commitTool } from './tool-call-writes.js';
 import { finishTurn, listOpenTurns, purgeUnstoredTurns, removeTurn } from './turn-endings.js';
 import { loadStepContext, pagePath, readFullResult, readOutput, readTurn } from './turn-path.js';
@@ -26,6 +26,7 @@ export function createTurnStore(database: Database): TurnStore {
     loadContext: (scope, turnId) => database.read(scope, (connection) => loadStepContext(connection, scope, turnId)),
     claimStep: (scope, step) => database.write(scope, (connection) => claimStep(connection, scope, step)),
     commitStep: (scope, commit) => database.write(scope, (connection) => commitStep(connection, scope, commit)),
+    recordCalls: (scope, attempt) => database.write(scope, (connection) => recordCalls(connection, scope, attempt)),
     claimTool: (scope, key) => database.write(scope, (connection) => claimTool(connection, scope, key)),
     commitTool: (scope, receipt) => database.write(scope, (connection) => commitTool(connection, scope, receipt)),
     finish: (scope, turnId, ending) =>

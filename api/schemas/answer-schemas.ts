@@ -101,6 +101,31 @@ export const bundleSchema = z
   .looseObject({ object: z.literal('conversation.export'), version: z.literal(1) })
   .meta({ id: 'ConversationExport' });
 
+const usageFields = {
+  object: z.literal('usage'),
+  usage: z.looseObject({ input_tokens: z.int(), output_tokens: z.int(), total_tokens: z.int() }),
+  usage_estimated: z.boolean().describe('True when a provider sent no counts.'),
+  cost_micros: z.int().describe('Millionths of the currency of your price list.'),
+  cost_incomplete: z.boolean().describe('True when a model without a price took part.'),
+};
+export const conversationUsageSchema = z.object({ ...usageFields, turns: z.int() }).meta({ id: 'ConversationUsage' });
+export const responseUsageSchema = z
+  .object({
+    ...usageFields,
+    calls: z.array(
+      z.looseObject({
+        step: z.int(),
+        attempt: z.int(),
+        model: z.string(),
+        outcome: z.enum(['completed', 'failed', 'cancelled']),
+        failure_code: z.string().nullable(),
+        cost_micros: z.int().nullable(),
+        duration_ms: z.int(),
+      }),
+    ),
+  })
+  .meta({ id: 'ResponseUsageReport' });
+
 export const chatCompletionAnswerSchema = z
   .looseObject({
     id,

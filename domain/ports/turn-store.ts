@@ -156,6 +156,11 @@ export interface TurnStore {
   claimStep(scope: Scope, step: StepRef): Promise<StepClaim>;
   /** @returns the turn as it is now; null when a newer attempt holds the step or the turn has ended: nothing was written. */
   commitStep(scope: Scope, commit: StepCommit): Promise<TurnRecord | null>;
+  /** Book the calls of an attempt that ended without a commit, and add them to the turn's sums. Safe to repeat. */
+  recordCalls(
+    scope: Scope,
+    attempt: StepRef & { attempt: number; modelCalls: readonly ModelCallEntry[] },
+  ): Promise<void>;
   /** Take a tool call for a new attempt; an `unkeyed` call that was begun before is not given out again. */
   claimTool(scope: Scope, key: { turnId: string; step: number; callIndex: number }): Promise<ToolClaim>;
   /** @returns false when a newer attempt holds the call: nothing was written. */

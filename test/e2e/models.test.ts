@@ -145,6 +145,34 @@ describe('models', () => {
     expect(steps.usage).toMatchObject({ input_tokens: 600, output_tokens: 60, total_tokens: 660 });
     expect(own(steps).cost_micros).toBe(140 + 280 + (200 + 50 + 120));
     expect(await openai.responses.retrieve(steps.id)).toEqual(steps);
+    const perCall = (await product().call('GET', `/v1/responses/${steps.id}/usage`)).json;
+    expect(perCall).toMatchObject({
+      cost_micros: 790,
+      calls: [{ cost_micros: 140 }, { cost_micros: 280 }, { cost_micros: 370 }],
+    });
+  });
+
+  it('a conversation: -> its usage is the sum of its turns, the calls that a provider cut included', async () => {
+    const { provider, openai } = product();
+    const { id } = await openai.conversations.create();
+    provider.queue(
+      answer({ text: 'cut in the middle of it', cut: 'mid-text' }),
+      answerText('whole', { usage: { input: 10, output: 1 } }),
+    );
+    const made = await openai.responses.create({ model: 'one/first', conversation: id, input: 'first' });
+    provider.queue(answerText('second', { usage: { input: 20, output: 2 } }));
+    await openai.responses.create({ model: 'one/first', conversation: id, input: 'second' });
+    const { json } = await product().call('GET', `/v1/conversations/${id}/usage`);
+    const ofFirst = (await product().call('GET', `/v1/responses/${made.id}/usage`)).json as {
+      calls: object[];
+      cost_micros: number;
+    };
+    expect(ofFirst.calls).toMatchObject([
+      { outcome: 'failed', failure_code: 'model.stream-cut' },
+      { outcome: 'completed' },
+    ]);
+    expect(ofFirst.cost_micros).toBeGreaterThan(14);
+    expect(json).toMatchObject({ turns: 2, cost_micros: ofFirst.cost_micros + 28, usage_estimated: true });
   });
 
   it('a fraction of a micro: -> rounded up per call; cached tokens without a price of their own cost the full one', async () => {

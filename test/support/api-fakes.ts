@@ -19,6 +19,7 @@ import {
   createInMemoryApiKeyStore,
   createInMemoryConversationStore,
   createInMemoryFileStore,
+  createInMemoryUsageStore,
 } from './in-memory-stores.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
@@ -157,6 +158,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
   const deps = {
     turns,
     conversations: createInMemoryConversationStore(tables),
+    usage: createInMemoryUsageStore(tables),
     apiKeys,
     files: createInMemoryFileStore(),
     engine,

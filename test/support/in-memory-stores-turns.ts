@@ -118,6 +118,12 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       row.turn = { ...row.turn, lastSequence: commit.lastSequence };
       return row.turn;
     },
+    async recordCalls(scope, { turnId, modelCalls }) {
+      const row = open(scope, turnId);
+      if (row === null) return;
+      const usage = modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage);
+      row.turn = { ...row.turn, usage };
+    },
     async claimTool(scope, { turnId, step, callIndex }) {
       const row = open(scope, turnId);
       if (row === null) throw failure('turn.cancelled', `${turnId} has already ended`);

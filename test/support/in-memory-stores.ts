@@ -6,6 +6,8 @@ import { itemText } from '../../domain/item.js';
 import type { ApiKey, ApiKeyStore } from '../../domain/ports/api-key-store.js';
 import type { Conversation, ConversationStore } from '../../domain/ports/conversation-store.js';
 import type { FileRecord, FileStore } from '../../domain/ports/file-store.js';
+import type { UsageStore } from '../../domain/ports/usage-store.js';
+import { addUsage, NO_USAGE } from '../../domain/pricing.js';
 import type { StoredItem } from '../../domain/turn.js';
 import { aTurn } from './turn-builders.js';
 import { conversationOf, inOrder, pageOf, pathTo, runningIn, setConversation } from './in-memory-stores-tables.js';
@@ -196,5 +198,23 @@ export function createInMemoryFileStore(): FileStore & { count(): number } {
       return row.content;
     },
     remove: async (scope, id) => files.get(id)?.tenantId === scope.tenantId && files.delete(id),
+  };
+}
+
+/** Sums over the same tables; single calls are not kept here. */
+export function createInMemoryUsageStore(tables: MemoryTables): UsageStore {
+  return {
+    async ofConversation(scope, conversationId) {
+      const turns = [...tables.turns.values()]
+        .map((row) => row.turn)
+        .filter((turn) => turn.tenantId === scope.tenantId && turn.conversationId === conversationId);
+      return {
+        turns: turns.length,
+        usage: turns.map((turn) => turn.usage).reduce(addUsage, NO_USAGE),
+        costMicros: turns.reduce((sum, turn) => sum + turn.costMicros, 0),
+        costIncomplete: turns.some((turn) => turn.costIncomplete),
+      };
+    },
+    callsOf: async () => [],
   };
 }

@@ -6,9 +6,9 @@ import type { ResponseResource } from '../../domain/response-resource.js';
 import { toResponseUsage } from '../../domain/response-resource.js';
 import { NO_USAGE } from '../../domain/pricing.js';
 import { problemsOf } from '../support/event-order.js';
-import { someResponse } from '../support/response-builders.js';
+import { aResponse } from '../support/response-builders.js';
 
-const running: ResponseResource = someResponse();
+const running: ResponseResource = aResponse();
 const at = { item_id: 'msg_1', output_index: 0 };
 const part = (text: string) => ({ type: 'output_text' as const, text, annotations: [], logprobs: [] as const });
 const message = (status: 'in_progress' | 'completed', text: string | null): OutputMessageItem => ({
