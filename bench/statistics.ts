@@ -14,17 +14,6 @@ export function summarise(values: readonly number[]): Summary {
   return { count: sorted.length, p50: at(0.5), p95: at(0.95), min: at(0), max: at(1) };
 }
 
-/** Runs `work` `count` times one after the other. @returns the milliseconds of each. */
-export async function timeEach(count: number, work: (index: number) => Promise<unknown>): Promise<number[]> {
-  const times: number[] = [];
-  for (let index = 0; index < count; index += 1) {
-    const startedMs = performance.now();
-    await work(index);
-    times.push(performance.now() - startedMs);
-  }
-  return times;
-}
-
 /** `callers` run `work` until `count` are done. @returns how many a second. */
 export async function ratePerSecond(count: number, callers: number, work: () => Promise<unknown>): Promise<number> {
   let left = count;

@@ -1,8 +1,8 @@
 /** The shapes a turn's workflow can take, each with the activities that lead to it: recorded once, replayed for ever. */
-import { ApplicationFailure, Context, activityInfo } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import type { TurnActivities, TurnInput } from '../../domain/turn-contract.js';
-import { callsResult, closedResult, plannedCall } from './workflow-environment.js';
+import { callsResult, closedResult, plannedCall, untilCancelled } from './workflow-environment.js';
 import type { StartedTurn } from './workflow-environment.js';
 
 export interface TurnShape {
@@ -11,15 +11,6 @@ export interface TurnShape {
   readonly activities: Pick<TurnActivities, 'callModel'> & Partial<TurnActivities>;
   /** What happens from outside while it runs. */
   readonly meanwhile?: (run: StartedTurn) => Promise<void>;
-}
-
-async function untilCancelled(): Promise<never> {
-  const beat = setInterval(() => Context.current().heartbeat(), 50);
-  try {
-    return await Context.current().cancelled;
-  } finally {
-    clearInterval(beat);
-  }
 }
 
 /** A cancel before the first activity begins would be another shape. */

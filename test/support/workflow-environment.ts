@@ -1,5 +1,6 @@
 /** A real Temporal server for workflow tests, and a worker that runs our workflows with activities the test brings. */
 import { randomUUID } from 'node:crypto';
+import { Context } from '@temporalio/activity';
 import type { WorkflowHandle } from '@temporalio/client';
 import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
@@ -113,4 +114,14 @@ export function callsResult(calls: readonly PlannedCall[]): CallModelResult {
 
 export function closedResult(status: CallModelResult['status'] = 'completed'): CallModelResult {
   return { ...callsResult([]), outcome: 'closed', status };
+}
+
+/** Stays until Temporal cancels it, as a long model call does. */
+export async function untilCancelled(): Promise<never> {
+  const beat = setInterval(() => Context.current().heartbeat(), 50);
+  try {
+    return await Context.current().cancelled;
+  } finally {
+    clearInterval(beat);
+  }
 }

@@ -2,7 +2,7 @@
  * The workflow `turn` on a real server and worker, with fake activities that record what they were asked. Each case runs
  * with and without the sticky cache: without it every workflow task replays, so non-determinism shows.
  */
-import { ApplicationFailure, Context, activityInfo } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
@@ -14,7 +14,13 @@ import type {
   TurnActivities,
   TurnProgressView,
 } from '../../domain/turn-contract.js';
-import { callsResult, closedResult, plannedCall, startWorkflowEnvironment } from '../support/workflow-environment.js';
+import {
+  callsResult,
+  closedResult,
+  plannedCall,
+  startWorkflowEnvironment,
+  untilCancelled,
+} from '../support/workflow-environment.js';
 import type { WorkflowTestEnvironment } from '../support/workflow-environment.js';
 
 interface Recorded {
@@ -57,16 +63,6 @@ function aSignal(): { promise: Promise<undefined>; resolve: (value: undefined) =
     resolve = settle;
   });
   return { promise, resolve };
-}
-
-/** Stays until Temporal cancels it, as a long model call does. */
-async function untilCancelled(): Promise<never> {
-  const beat = setInterval(() => Context.current().heartbeat(), 50);
-  try {
-    return await Context.current().cancelled;
-  } finally {
-    clearInterval(beat);
-  }
 }
 
 let environment: WorkflowTestEnvironment;
