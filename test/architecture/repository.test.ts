@@ -13,8 +13,12 @@ interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
   readonly devDependencies: Readonly<Record<string, string>>;
 }
+interface LockedPackage extends Partial<Manifest> {
+  readonly resolved?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
 interface Lockfile {
-  readonly packages: Readonly<Record<string, Partial<Manifest> & { readonly resolved?: string }>>;
+  readonly packages: Readonly<Record<string, LockedPackage>>;
 }
 
 const read = (path: string): string => readFileSync(join(REPOSITORY_ROOT, path), 'utf8');
@@ -52,6 +56,14 @@ describe('packages', () => {
   it('package-lock.json: its root -> the packages of package.json', () => {
     const root = lockfile.packages[''];
     expect({ ...root?.dependencies, ...root?.devDependencies }).toEqual(declared);
+  });
+
+  it('package-lock.json: packages for other platforms -> named too, else `npm ci` refuses the file', () => {
+    // A registry that lacks a platform's package makes `npm install` drop its entry without a word.
+    const installed = new Set(Object.keys(lockfile.packages).map((path) => path.replace(/^.*node_modules\//, '')));
+    const wanted = Object.values(lockfile.packages).flatMap((entry) => Object.keys(entry.optionalDependencies ?? {}));
+    expect(wanted.length).toBeGreaterThan(20);
+    expect([...new Set(wanted)].filter((name) => !installed.has(name))).toEqual([]);
   });
 
   it('package-lock.json: every address in it -> the public registry', () => {
