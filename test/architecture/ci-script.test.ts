@@ -36,7 +36,7 @@ describe('.ci/run', () => {
       'case "$*" in',
       '  ci*) exit 0;;',
       `  *check:static*) exit ${npm.check};;`,
-      `  test*) printf '%s\\n' "${npm.testOutput}"; exit ${npm.test};;`,
+      `  test*) printf '%b\\n' "${npm.testOutput}"; exit ${npm.test};;`,
       'esac',
       'exit 99',
     ];
@@ -55,6 +55,11 @@ describe('.ci/run', () => {
       lastLine: '12 passed, 0 failed, 3 skipped',
       status: 0,
     });
+  });
+
+  it('a test prints a null byte -> the sum is found all the same', () => {
+    const testOutput = String.raw`address in use: \0000name\n12 passed, 0 failed`;
+    expect(runCi({ check: 0, testOutput, test: 0 })).toEqual({ lastLine: '12 passed, 0 failed', status: 0 });
   });
 
   it('a test fails -> its sum, exit 1', () => {

@@ -4,6 +4,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,7 +20,8 @@ import { createRecordingLogger } from '../support/recording-logger.js';
 
 const missing = await jailMissing();
 const title = missing === null ? '' : ` (skipped: ${missing})`;
-const TOKEN = 'canary-7f3e9c51d2';
+/** Of this run alone: two runs on one machine would share the name of a socket that is no file. */
+const TOKEN = `canary-${randomUUID()}`;
 const MIB = 1024 * 1024;
 const HARNESS = new URL('../../adapters/sandbox/python-harness.py', import.meta.url);
 
