@@ -4,8 +4,7 @@ import { SUITES } from './test/runner/suites.js';
 
 export default defineConfig({
   test: {
-    maxWorkers: 2,
-    projects: SUITES.map(({ name, testTimeoutMs, parallel }) => ({
+    projects: SUITES.map(({ name, testTimeoutMs, filesAtOnce }) => ({
       extends: true as const,
       test: {
         name,
@@ -14,7 +13,8 @@ export default defineConfig({
         // Starting a server is part of a hook, and a cold machine is slow.
         hookTimeout: 120_000,
         teardownTimeout: 30_000,
-        fileParallelism: parallel,
+        maxWorkers: filesAtOnce,
+        fileParallelism: filesAtOnce > 1,
       },
     })),
   },

@@ -3,17 +3,17 @@ export interface Suite {
   readonly name: string;
   readonly proves: string;
   readonly testTimeoutMs: number;
-  /** False: its files take turns. Two cores feed two products that mostly wait, but not two workers that replay all day. */
-  readonly parallel: boolean;
+  /** Files at a time. Tests that mostly wait (products, servers) share two cores well; two workers that replay all day do not. */
+  readonly filesAtOnce: number;
 }
 
 export const SUITES: readonly Suite[] = [
-  { name: 'unit', proves: 'pure code', testTimeoutMs: 10_000, parallel: true },
-  { name: 'architecture', proves: 'import rules, sizes, bundle, docs', testTimeoutMs: 60_000, parallel: true },
-  { name: 'adapter', proves: 'each port over each adapter', testTimeoutMs: 60_000, parallel: true },
-  { name: 'api', proves: 'HTTP over fakes', testTimeoutMs: 20_000, parallel: true },
-  { name: 'workflow', proves: 'workflows on a real worker', testTimeoutMs: 60_000, parallel: false },
-  { name: 'replay', proves: 'recorded histories', testTimeoutMs: 60_000, parallel: false },
-  { name: 'hostile', proves: 'egress gate, jail, input corpora', testTimeoutMs: 60_000, parallel: true },
-  { name: 'e2e', proves: 'the started product and real clients', testTimeoutMs: 120_000, parallel: true },
+  { name: 'unit', proves: 'pure code', testTimeoutMs: 10_000, filesAtOnce: 2 },
+  { name: 'architecture', proves: 'import rules, sizes, bundle, docs', testTimeoutMs: 60_000, filesAtOnce: 2 },
+  { name: 'adapter', proves: 'each port over each adapter', testTimeoutMs: 60_000, filesAtOnce: 3 },
+  { name: 'api', proves: 'HTTP over fakes', testTimeoutMs: 20_000, filesAtOnce: 2 },
+  { name: 'workflow', proves: 'workflows on a real worker', testTimeoutMs: 60_000, filesAtOnce: 1 },
+  { name: 'replay', proves: 'recorded histories', testTimeoutMs: 60_000, filesAtOnce: 1 },
+  { name: 'hostile', proves: 'egress gate, jail, input corpora', testTimeoutMs: 60_000, filesAtOnce: 2 },
+  { name: 'e2e', proves: 'the started product and real clients', testTimeoutMs: 120_000, filesAtOnce: 3 },
 ];
