@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { TurnEvent } from '../../domain/event.js';
 import { answerText, callTools } from '../support/fake-provider-script.js';
-import { answerOf, sharedProduct, shownText, startProduct } from '../support/started-product.js';
+import { answerOf, sharedProduct, shownText } from '../support/started-product.js';
 import type { StartedProduct } from '../support/started-product.js';
 import { until } from '../support/until.js';
 import { verifies } from './requirements.js';
@@ -28,7 +28,10 @@ async function startAndLeave(product: StartedProduct, body: object = {}): Promis
 }
 
 describe('durability', () => {
-  const shared = sharedProduct();
+  const first = sharedProduct();
+  /** After a crash: the product that was started again on the same data folder. */
+  let again: StartedProduct | null = null;
+  const shared = (): StartedProduct => again ?? first();
 
   it(verifies('stream.resume'), async () => {
     const product = shared();
@@ -49,12 +52,12 @@ describe('durability', () => {
   });
 
   it(verifies('durable.kill'), async () => {
-    let product = await startProduct();
-    product.provider.queue(answerText(LONG, slowly));
-    const before = await startAndLeave(product);
-    await product.crash();
-    product.provider.queue(answerText(`again: ${LONG}`));
-    product = await product.startAgain();
+    const crashed = shared();
+    crashed.provider.queue(answerText(LONG, slowly));
+    const before = await startAndLeave(crashed);
+    await crashed.crash();
+    crashed.provider.queue(answerText(`again: ${LONG}`));
+    const product = (again = await crashed.startAgain());
     const last = before.at(-1)?.sequence_number ?? -1;
     const after = await product.stream(`/v1/responses/${idOf(before)}?stream=true&starting_after=${last}`);
     expect(after.map((event) => event.type)).toContain('turnstone:step.reset');
@@ -67,22 +70,23 @@ describe('durability', () => {
   });
 
   it(verifies('durable.kill-tools'), async () => {
-    let product = await startProduct();
-    product.provider.queue(
+    const crashed = shared();
+    const requestsBefore = crashed.provider.requests.length;
+    crashed.provider.queue(
       callTools({ name: 'read_result', arguments: { id: 'tc_none' } }),
       answerText(LONG, slowly),
       answerText('after the crash'),
     );
-    const before = await startAndLeave(product);
-    await product.crash();
-    product = await product.startAgain();
+    const before = await startAndLeave(crashed);
+    await crashed.crash();
+    const product = (again = await crashed.startAgain());
     const id = idOf(before);
     await until(async () => (await product.response(id)).status === 'completed', 'the turn is finished', 40_000);
     const stored = await product.response(id);
     expect(stored.output.map((item) => item.type)).toEqual(['turnstone:tool_call', 'message']);
     expect(answerOf(stored)).toBe('after the crash');
     // One call for the tool step, one that the crash cut, one that answered: the tool step was not asked again.
-    expect(product.provider.requests).toHaveLength(3);
+    expect(product.provider.requests).toHaveLength(requestsBefore + 3);
   });
 
   it(verifies('cancel.fast'), async () => {

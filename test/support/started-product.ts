@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import OpenAI from 'openai';
 import { createParser } from 'eventsource-parser';
-import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { afterAll, beforeAll } from 'vitest';
 import type { TurnEvent } from '../../domain/event.js';
 import type { ResponseResource } from '../../domain/response-resource.js';
 import { startFakeProvider } from './fake-provider.js';
@@ -57,11 +57,6 @@ const aProvider = (provider: FakeProvider): string =>
     models:
       - name: model
         prices: { input_per_million_micros: 1000000, output_per_million_micros: 2000000 }`;
-
-/** A product of its own for one test: for what kills or changes it. */
-export function startProduct(options: StartedProductOptions = {}): Promise<StartedProduct> {
-  return begin(options, onTestFinished);
-}
 
 /** One product for all tests of a file, because a start takes seconds. Call it where `beforeAll` may stand. */
 export function sharedProduct(options: StartedProductOptions = {}): () => StartedProduct {
