@@ -1,6 +1,4 @@
 /** Closes a turn that is not closed yet, and publishes its terminal event. Safe to repeat and to race: one closing counts. */
-import { toResponseResource } from '../domain/response-resource.js';
-import type { OutputItem } from '../domain/item.js';
 import type { TurnEnding } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps } from './activity-deps.js';
@@ -11,14 +9,5 @@ type FinishDeps = Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'>;
 export async function finishTurn(deps: FinishDeps, scope: Scope, turnId: string, ending: TurnEnding): Promise<void> {
   const { turn, closedNow } = await deps.turns.finish(scope, turnId, ending);
   if (closedNow) deps.logger.info({ turnId, status: turn.status, code: turn.error?.code }, 'turn closed');
-  const ref = { tenantId: scope.tenantId, turnId };
-  if ((await deps.events.state(ref)) === null) {
-    const output = await deps.turns.output(scope, turnId);
-    const snapshot = toResponseResource(
-      turn,
-      output.map((stored) => stored.item as OutputItem),
-    );
-    await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, turnId), snapshot });
-  }
-  await publishEnd(deps, scope, turnId, null, 0);
+  await publishEnd(deps, scope, turnId, null);
 }

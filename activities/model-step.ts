@@ -35,7 +35,7 @@ export async function runModelStep(
   const startedMs = performance.now();
   const claim = claimed ?? (await deps.turns.claimStep(scope, { turnId: input.turnId, step: input.step }));
   if (claim.committed !== null) {
-    if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, null, claim.firstSequence);
+    if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, null);
     return claim.committed;
   }
   const context = await deps.turns.loadContext(scope, input.turnId);
@@ -176,7 +176,7 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     const message = `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`;
     throw failure('turn.stale-attempt', message);
   }
-  if (ending !== null) await publishEnd(deps, scope, turn.id, { turn, output: [...step.output, ...items] }, 0);
+  if (ending !== null) await publishEnd(deps, scope, turn.id, { turn, output: [...step.output, ...items] });
   return result;
 }
 

@@ -23,16 +23,12 @@ export interface ClosedTurn {
   readonly output: readonly OutputItem[];
 }
 
-/**
- * @param known the turn as it was just committed; null: read it.
- * @param firstSequence where numbering goes on when the log was lost.
- */
+/** @param known the turn as it was just committed; null: read it. */
 export async function publishEnd(
   deps: Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'>,
   scope: Scope,
   turnId: string,
   known: ClosedTurn | null,
-  firstSequence: number,
 ): Promise<void> {
   const ref = { tenantId: scope.tenantId, turnId };
   const log = await deps.events.state(ref);
@@ -43,7 +39,10 @@ export async function publishEnd(
   const { status } = turn;
   if (!isTerminal(status)) return;
   const response: ResponseResource = toResponseResource(turn, closed.output);
-  if (log === null) await deps.events.open(ref, { firstSequence, snapshot: response });
+  if (log === null) {
+    // Lost with its process: numbers go on above everything that process may have given out.
+    await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, turnId), snapshot: response });
+  }
   try {
     const draft = { type: TERMINAL_EVENTS[status], response };
     const last = await deps.events.append(ref, { part: 'end', attempt: 1 }, [draft]);

@@ -1,4 +1,5 @@
 /** Limits of a turn: defaults, then the agent's, then the request's, never above the ceilings. */
+import { withLimits } from '../domain/agent.js';
 import type { LimitsParam } from '../domain/agent.js';
 import type { TurnLimits } from '../domain/limits.js';
 
@@ -11,18 +12,6 @@ const CEILINGS = {
   maxParallelCalls: 128,
 };
 
-function withParams(base: TurnLimits, params: LimitsParam): TurnLimits {
-  return {
-    maxSteps: params.max_steps ?? base.maxSteps,
-    maxToolCalls: params.max_tool_calls ?? base.maxToolCalls,
-    maxWallTimeMs: params.max_wall_time_ms ?? base.maxWallTimeMs,
-    maxTokens: params.max_tokens ?? base.maxTokens,
-    maxCostMicros: params.max_cost_micros ?? base.maxCostMicros,
-    maxRepeats: params.max_repeats ?? base.maxRepeats,
-    maxParallelCalls: params.max_parallel_calls ?? base.maxParallelCalls,
-  };
-}
-
 /** `maxToolCalls` of the request proper counts too: the lower of the two holds. */
 export function decideLimits(
   defaults: TurnLimits,
@@ -30,8 +19,8 @@ export function decideLimits(
   requested: LimitsParam,
   maxToolCalls: number | null,
 ): TurnLimits {
-  const own = withParams(defaults, agent);
-  const asked = withParams(own, requested);
+  const own = withLimits(defaults, agent);
+  const asked = withLimits(own, requested);
   const ceiling: TurnLimits = { ...CEILINGS, maxTokens: own.maxTokens, maxCostMicros: own.maxCostMicros };
   return {
     maxSteps: Math.min(asked.maxSteps, ceiling.maxSteps),

@@ -1,5 +1,6 @@
 /** An agent: a model, instructions, tools and limits under a name. Files in `agents/*.yaml` are parsed by this schema. */
 import { z } from 'zod';
+import type { TurnLimits } from './limits.js';
 
 export const agentNameSchema = z
   .string()
@@ -18,6 +19,19 @@ export const limitsSchema = z
   .partial();
 /** Limits as users write them (request field `turnstone.limits`, agent files); missing ones fall to the next level. */
 export type LimitsParam = z.infer<typeof limitsSchema>;
+
+/** Limits as users write them, over those of the level below. */
+export function withLimits(base: TurnLimits, params: LimitsParam): TurnLimits {
+  return {
+    maxSteps: params.max_steps ?? base.maxSteps,
+    maxToolCalls: params.max_tool_calls ?? base.maxToolCalls,
+    maxWallTimeMs: params.max_wall_time_ms ?? base.maxWallTimeMs,
+    maxTokens: params.max_tokens ?? base.maxTokens,
+    maxCostMicros: params.max_cost_micros ?? base.maxCostMicros,
+    maxRepeats: params.max_repeats ?? base.maxRepeats,
+    maxParallelCalls: params.max_parallel_calls ?? base.maxParallelCalls,
+  };
+}
 
 export const agentSchema = z.strictObject({
   name: agentNameSchema,

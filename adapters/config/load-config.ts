@@ -5,6 +5,7 @@
 import { isAbsolute, resolve } from 'node:path';
 import type { z } from 'zod';
 import { failure } from '../../domain/failures.js';
+import { withLimits } from '../../domain/agent.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import type { TurnLimits } from '../../domain/limits.js';
 import type { ConfigDocument, Role } from './config-schema.js';
@@ -208,24 +209,12 @@ function toConfig(
     cacheDir: cacheDir === undefined ? resolve(inCwd(dataDir), 'cache') : inCwd(cacheDir),
     agentsDir: agentsDir === undefined ? null : inCwd(agentsDir),
     roles: expandRoles(roles),
-    limits: toLimits(limits),
+    limits: withLimits(DEFAULT_LIMITS, limits),
     temporal: Object.freeze({ ...temporal, ...rest.temporal }),
     configPath: rest.configPath,
     sources: rest.sources,
     environment: rest.environment,
   });
-}
-
-function toLimits(limits: ConfigDocument['limits']): TurnLimits {
-  return {
-    maxSteps: limits.max_steps ?? DEFAULT_LIMITS.maxSteps,
-    maxToolCalls: limits.max_tool_calls ?? DEFAULT_LIMITS.maxToolCalls,
-    maxWallTimeMs: limits.max_wall_time_ms ?? DEFAULT_LIMITS.maxWallTimeMs,
-    maxTokens: limits.max_tokens ?? DEFAULT_LIMITS.maxTokens,
-    maxCostMicros: limits.max_cost_micros ?? DEFAULT_LIMITS.maxCostMicros,
-    maxRepeats: limits.max_repeats ?? DEFAULT_LIMITS.maxRepeats,
-    maxParallelCalls: limits.max_parallel_calls ?? DEFAULT_LIMITS.maxParallelCalls,
-  };
 }
 
 function problemMessage(problems: readonly string[]): string {
