@@ -13,8 +13,10 @@ import { createSweeper } from '../activities/sweeper.js';
 import { createApp } from '../api/app.js';
 import type { Agent } from '../domain/agent.js';
 import type { Logger } from '../domain/ports/logger.js';
+import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import { createBuiltinTools } from '../tools/builtin-tools.js';
+import { joinTools } from '../tools/sdk/load-tool-modules.js';
 import type { Closers } from './closers.js';
 import type { DeferredPython } from './deferred-python.js';
 import { createHealth } from './health.js';
@@ -35,6 +37,8 @@ export interface Parts {
   readonly store: Store;
   readonly engine: Engine;
   readonly models: Models;
+  /** Tools of the operator's modules. */
+  readonly ownTools: readonly Tool[];
 }
 
 export interface JoinedParts {
@@ -64,7 +68,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     files: parts.store.files,
     events,
     models: parts.models.registry,
-    tools: createBuiltinTools({ python }),
+    tools: joinTools(createBuiltinTools({ python }), parts.ownTools),
     egress: createEgress({ allow: config.egress.allow, logger }),
     logger,
     metrics: metrics.metrics,

@@ -6,6 +6,7 @@ import type { Config } from '../adapters/config/load-config.js';
 import { lockFolder } from '../adapters/pglite/folder-lock.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
 import type { Logger } from '../domain/ports/logger.js';
+import type { Tool } from '../domain/ports/tool-runtime.js';
 import { bundleWorkflows } from './bundle-workflows.js';
 import type { Closers } from './closers.js';
 import { createClosers } from './closers.js';
@@ -56,6 +57,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   const { config, logger } = options;
   const { progress, phases } = measured(options.progress);
   const agents = await loadAgents(config.agentsDir ?? SHIPPED_AGENTS);
+  const ownTools = await loadOwnTools(config.toolModules);
   await holdDataFolder(config, closers);
   installTemporalRuntime(logger);
   // The server's own modules load while database and Temporal, in a thread and a process of theirs, come up.
@@ -72,7 +74,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
     makeNew: options.makeAdminKey,
   });
   const joined = await progress.phase('Server', () =>
-    joinParts({ ...options, agents, bundlePath, store, engine, models }, closers),
+    joinParts({ ...options, agents, ownTools, bundlePath, store, engine, models }, closers),
   );
   await writeServerRecord(config.dataDir, joined.apiUrl);
   logger.info({ database: store.description, temporal: engine.origin, phases }, 'parts in use');
@@ -87,6 +89,12 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
       return closers.closeAll();
     },
   };
+}
+
+/** Only where there are any: what tools are made of takes time to load. */
+async function loadOwnTools(paths: readonly string[]): Promise<readonly Tool[]> {
+  if (paths.length === 0) return [];
+  return (await import('../tools/sdk/load-tool-modules.js')).loadToolModules(paths);
 }
 
 /** Passes phases on and keeps how long each took, in milliseconds. */

@@ -55,6 +55,8 @@ export const configSchema = z.strictObject({
   /** Downloads and built bundles; default: `cache` in the data folder. Several installations may share one. */
   cache_dir: z.string().min(1).optional(),
   agents_dir: z.string().min(1).optional(),
+  /** ES modules of the operator's own tools; they run inside the server, with everything it may do. */
+  tool_modules: z.array(z.string().min(1).max(4096)).max(100).default([]),
   admin_key: z.string().min(20, 'at least 20 characters: whoever has it owns the server').max(200).optional(),
   log: z
     .strictObject({

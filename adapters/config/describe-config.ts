@@ -31,6 +31,7 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     line('data_dir', config.dataDir),
     line('cache_dir', config.cacheDir),
     line('agents_dir', config.agentsDir ?? '(built in)'),
+    line('tool_modules', config.toolModules.join(', ') || '(none)'),
     line('admin_key', config.admin_key === undefined ? '(made on first start)' : SET),
     line('log.level', log.level),
     line('log.format', log.format),

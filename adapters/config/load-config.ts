@@ -21,12 +21,13 @@ import { knownKeysAt } from './schema-keys.js';
 
 export interface Config extends Omit<
   ConfigDocument,
-  'roles' | 'limits' | 'temporal' | 'data_dir' | 'cache_dir' | 'agents_dir'
+  'roles' | 'limits' | 'temporal' | 'data_dir' | 'cache_dir' | 'agents_dir' | 'tool_modules'
 > {
   readonly dataDir: string;
   readonly cacheDir: string;
   /** Null: the agents that come with the product. */
   readonly agentsDir: string | null;
+  readonly toolModules: readonly string[];
   readonly roles: ReadonlySet<Role>;
   readonly limits: TurnLimits;
   readonly temporal: ConfigDocument['temporal'] & TemporalProfile;
@@ -201,13 +202,21 @@ function toConfig(
     readonly temporal: TemporalProfile;
   },
 ): Config {
-  const { data_dir: dataDir, cache_dir: cacheDir, agents_dir: agentsDir, roles, limits, temporal, ...kept } = document;
+  const {
+    data_dir: dataDir,
+    cache_dir: cacheDir,
+    agents_dir: agentsDir,
+    tool_modules: toolModules,
+    ...others
+  } = document;
+  const { roles, limits, temporal, ...kept } = others;
   const inCwd = (path: string): string => (isAbsolute(path) ? path : resolve(rest.cwd, path));
   return Object.freeze({
     ...kept,
     dataDir: inCwd(dataDir),
     cacheDir: cacheDir === undefined ? resolve(inCwd(dataDir), 'cache') : inCwd(cacheDir),
     agentsDir: agentsDir === undefined ? null : inCwd(agentsDir),
+    toolModules: toolModules.map(inCwd),
     roles: expandRoles(roles),
     limits: withLimits(DEFAULT_LIMITS, limits),
     temporal: Object.freeze({ ...temporal, ...rest.temporal }),

@@ -25,6 +25,7 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('TURNSTONE_DATA_DIR', 'data_dir'),
   setting('TURNSTONE_CACHE_DIR', 'cache_dir'),
   setting('TURNSTONE_AGENTS_DIR', 'agents_dir'),
+  setting('TURNSTONE_TOOL_MODULES', 'tool_modules', 'list'),
   setting('TURNSTONE_ADMIN_KEY', 'admin_key', 'text', true),
   setting('LOG_LEVEL', 'log.level'),
   setting('LOG_FORMAT', 'log.format'),
