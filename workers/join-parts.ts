@@ -27,6 +27,7 @@ import type { Store } from './open-store.js';
 import { serveApi } from './serve-api.js';
 import type { TurnWorker } from './turn-worker.js';
 import { createTurnWorker } from './turn-worker.js';
+import { crashDecorators } from './with-crash-points.js';
 
 export interface Parts {
   readonly config: Config;
@@ -58,7 +59,8 @@ const WORKER_MARGIN_MS = 10_000;
 export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedParts> {
   const { config, logger } = parts;
   const runsTurns = config.roles.has('turns');
-  const events = createMemoryEventLog();
+  const crash = crashDecorators(config);
+  const events = crash.port('events', createMemoryEventLog());
   closers.add('event log', () => events.close());
   const python = openPython(config, logger);
   closers.add('python', () => python.close());
@@ -67,20 +69,21 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     turns: parts.store.turns,
     files: parts.store.files,
     events,
-    models: parts.models.registry,
-    tools: joinTools(createBuiltinTools({ python }), parts.ownTools),
+    models: crash.models(parts.models.registry),
+    tools: crash.tools(joinTools(createBuiltinTools({ python }), parts.ownTools)),
     egress: createEgress({ allow: config.egress.allow, logger }),
     logger,
     metrics: metrics.metrics,
     toolTaskQueue: config.temporal.task_queue,
   };
-  const turnEngine = createTurnEngine({
+  const engine = createTurnEngine({
     client: parts.engine.client,
     taskQueue: config.temporal.task_queue,
     eagerStart: runsTurns,
     searchAttributes: parts.engine.searchAttributes,
     logger,
   });
+  const turnEngine = crash.port('engine', engine);
   const headStart = runsTurns ? createHeadStart(deps) : null;
   if (headStart !== null) closers.add('head starts', () => headStart.close());
   const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
@@ -111,7 +114,7 @@ async function openWorker(
     namespace: parts.engine.namespace,
     taskQueue: config.temporal.task_queue,
     bundlePath: parts.bundlePath,
-    activities: createActivities(deps, headStart),
+    activities: crashDecorators(config).port('activity', createActivities(deps, headStart)),
     shutdownGraceMs,
     logger: parts.logger,
   });

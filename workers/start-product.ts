@@ -15,6 +15,7 @@ import { ensureAdminKey } from './ensure-admin-key.js';
 import { openEngine } from './open-engine.js';
 import { openStore } from './open-store.js';
 import type { StartProgress } from './start-progress.js';
+import { crashDecorators } from './with-crash-points.js';
 
 export interface StartProductOptions {
   readonly config: Config;
@@ -61,13 +62,14 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   await holdDataFolder(config, closers);
   installTemporalRuntime(logger);
   // The server's own modules load while database and Temporal, in a thread and a process of theirs, come up.
-  const [bundlePath, store, engine, models, { joinParts }] = await allOpened([
+  const [bundlePath, openedStore, engine, models, { joinParts }] = await allOpened([
     progress.phase('Workflows', () => bundleWorkflows({ cacheDir: config.cacheDir, logger })),
     progress.phase('Database', (say) => openStore(config, logger, closers, say)),
     progress.phase('Temporal', (say) => openEngine(config, logger, closers, say)),
     progress.phase('Models', async () => (await import('./open-models.js')).openModels(config, logger)),
     import('./join-parts.js'),
   ]);
+  const store = crashDecorators(config).ports(openedStore);
   const adminKey = await ensureAdminKey({
     apiKeys: store.apiKeys,
     configured: config.admin_key,

@@ -13,6 +13,8 @@ import { ROLES, configSchema } from './config-schema.js';
 import { nearestName } from './nearest-name.js';
 import type { ConfigFile } from './read-config-file.js';
 import { readConfigFile } from './read-config-file.js';
+import type { CrashSettings } from './read-crash-settings.js';
+import { readCrashSettings } from './read-crash-settings.js';
 import type { Environment, EnvironmentOverride } from './read-environment.js';
 import { readEnvironment } from './read-environment.js';
 import type { TemporalProfile } from './read-temporal-profile.js';
@@ -37,6 +39,8 @@ export interface Config extends Omit<
   readonly sources: ReadonlyMap<string, string>;
   /** The environment without empty values and with secrets read from their files, for provider detection. Secret. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Where a fault test wants this process to die; null in every process that serves anybody. */
+  readonly crash: CrashSettings | null;
 }
 
 export interface LoadConfigOptions {
@@ -61,12 +65,14 @@ export function loadConfig(env: Environment, options: LoadConfigOptions): Config
     variables: environment.variables,
   });
   const temporal = readTemporalProfile(environment.variables);
+  const crash = readCrashSettings(environment.variables);
   const overrides = [...environment.overrides.map(toOverride), ...flagOverrides(options.flags ?? {})];
   const parsed = configSchema.safeParse(overlay(file.data, overrides));
   const problems = [
     ...environment.problems,
     ...file.problems,
     ...temporal.problems,
+    ...crash.problems,
     ...(parsed.success ? crossChecks(parsed.data, temporal.profile) : issueMessages(parsed.error, file, overrides)),
   ];
   if (problems.length > 0 || !parsed.success) throw failure('config.invalid', problemMessage(problems));
@@ -76,6 +82,7 @@ export function loadConfig(env: Environment, options: LoadConfigOptions): Config
     temporal: temporal.profile,
     environment: environment.variables,
     sources: sourcesOf(file, overrides),
+    crash: crash.settings,
   });
 }
 
@@ -197,7 +204,7 @@ function sourcesOf(file: ConfigFile, overrides: readonly Override[]): ReadonlyMa
 
 function toConfig(
   document: ConfigDocument,
-  rest: Pick<Config, 'configPath' | 'environment' | 'sources'> & {
+  rest: Pick<Config, 'configPath' | 'environment' | 'sources' | 'crash'> & {
     readonly cwd: string;
     readonly temporal: TemporalProfile;
   },
@@ -222,6 +229,7 @@ function toConfig(
     temporal: Object.freeze({ ...temporal, ...rest.temporal }),
     configPath: rest.configPath,
     sources: rest.sources,
+    crash: rest.crash,
     environment: rest.environment,
   });
 }
