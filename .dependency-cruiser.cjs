@@ -4,7 +4,8 @@ const NPM = '(^|/)node_modules/';
 /** Everything of ours, so that a rule can speak of "no other folder" without listing packages and Node's modules. */
 const OURS = '^(domain|workflows|activities|workers|api|yaml-workflows|tools|adapters|web|cli|bench|test)/';
 /** What the workflow bundle takes from domain/ as values: these stay free of zod, and so does what they import. */
-const ZOD_FREE = '^domain/(failures|limits|pricing|tool|turn|turn-contract|turn-state)\\.ts$';
+const ZOD_FREE =
+  '^domain/(approval|approval-rules|failures|json|limits|policy|pricing|tool|turn|turn-contract|turn-state)\\.ts$';
 
 const npm = (names) => `${NPM}(${names.join('|')})/`;
 const values = { dependencyTypesNot: ['type-only'] };

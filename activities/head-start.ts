@@ -8,6 +8,7 @@
  * that lands elsewhere, only costs the head start.
  */
 import { toFailure } from '../domain/failures.js';
+import { DEFAULT_POLICY, gateCall } from '../domain/policy.js';
 import type { Scope } from '../domain/scope.js';
 import type { StepClaim } from '../domain/ports/turn-store.js';
 import type { CallModelResult, PlannedCall, RunToolResult, TurnIds } from '../domain/turn-contract.js';
@@ -136,7 +137,8 @@ async function runAhead(ahead: AheadTurn): Promise<void> {
     );
     state = afterModelStep(state, result);
     const admitted = admitCalls(limits, state, result.calls);
-    const harmless = admitted.every(({ call, refused }) => refused === null && mayRunAhead(ahead.deps, call));
+    const tainted = state.tainted === true;
+    const harmless = admitted.every(({ call, refused }) => refused === null && mayRunAhead(ahead, call, tainted));
     // A turn that ended, or calls for the client, are the workflow's to close.
     if (result.outcome === 'closed' || result.clientCalls > 0 || !harmless || !mayGoOn(ahead)) return;
     const timeMs = remainingMs(limits, state, Date.now());
@@ -149,10 +151,11 @@ function mayGoOn(ahead: AheadTurn): boolean {
   return !ahead.overtaken && !ahead.stop.signal.aborted;
 }
 
-/** What no policy could object to: it reads, asks nobody and reaches nowhere. */
-function mayRunAhead(deps: ActivityDeps, call: PlannedCall): boolean {
-  const tool = deps.tools.find((each) => each.name === call.name);
-  return tool?.effect === 'read' && tool.approval === 'never' && !tool.egress;
+/** What the gate lets run and nothing could be lost by: it reads, asks nobody and reaches nowhere. */
+function mayRunAhead(ahead: AheadTurn, call: PlannedCall, tainted: boolean): boolean {
+  const tool = ahead.deps.tools.find((each) => each.name === call.name);
+  if (tool?.effect !== 'read' || tool.egress) return false;
+  return gateCall(ahead.turn.settings.policy ?? DEFAULT_POLICY, call, tainted).action === 'run';
 }
 
 function modelStep(ahead: AheadTurn, step: number, timeMs: number, claim: StepClaim | null): Promise<CallModelResult> {

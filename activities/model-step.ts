@@ -2,6 +2,7 @@
  * One model step of a turn: claim it, build the context, stream the answer to the event log, commit. Run by the activity
  * `callModel` and by the head start; safe to repeat, because a committed step answers with its committed result.
  */
+import { NO_RULES } from '../domain/approval-rules.js';
 import { failure } from '../domain/failures.js';
 import type { ModelRequest } from '../domain/ports/model.js';
 import type { StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
@@ -142,7 +143,9 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
   const ending = endingOf(step, answer);
   const calls =
     ending === null ? answer.assembled.calls : answer.assembled.calls.filter((call) => call.kind === 'client');
-  const plan = planCalls({ turnId: input.turnId, step: input.step }, calls, tools, deps.toolTaskQueue);
+  const rules = step.context.turn.settings.approvalRules ?? NO_RULES;
+  const planning = { tools, taskQueue: deps.toolTaskQueue, rules };
+  const plan = planCalls({ turnId: input.turnId, step: input.step }, calls, planning);
   const used = step.modelCalls.reduce(
     (sum, { usage, costMicros }) => ({
       tokens: sum.tokens + usage.inputTokens + usage.outputTokens,

@@ -3,7 +3,8 @@
  * imports it. All of it is JSON and small: ids, names, counts, decisions and previews of at most 512 bytes, never content.
  */
 import type { LimitReason, TurnLimits } from './limits.js';
-import type { ToolEffect } from './tool.js';
+import type { TurnPolicy } from './policy.js';
+import type { ApprovalRule, ToolEffect } from './tool.js';
 import type { IncompleteReason, TerminalStatus } from './turn.js';
 
 export const TURN_WORKFLOW_TYPE = 'turn';
@@ -37,6 +38,8 @@ export interface TurnInput extends TurnIds {
   readonly limits: TurnLimits;
   /** What the client asked for; shown to operators. */
   readonly model: string;
+  /** What the gate asks. Absent: a turn from before there were policies; its tools ask for nothing. */
+  readonly policy?: TurnPolicy;
   /** Carried over `continueAsNew`; absent on the first run. */
   readonly resumed?: TurnLoopState;
 }
@@ -50,6 +53,10 @@ export interface TurnLoopState {
   readonly startedAtMs: number;
   /** `repeatKey` of a tool call -> how often. Bounded by maxToolCalls. */
   readonly repeats: Readonly<Record<string, number>>;
+  /** The model has seen untrusted content; once true, true to the end of the turn. */
+  readonly tainted?: boolean;
+  /** Time the turn did nothing but wait for people; it does not count against the wall time. */
+  readonly waitedMs?: number;
 }
 
 export interface TurnResult {
@@ -74,6 +81,14 @@ export interface PlannedCall {
   readonly timeoutMs: number;
   readonly effect: ToolEffect;
   readonly preview: string;
+  /** The tool reaches the network. */
+  readonly egress?: boolean;
+  /** Every address in the arguments stands in the user's own words or in the agent's list of trusted hosts. */
+  readonly egressTrusted?: boolean;
+  /** What the rules say about this tool with these arguments. */
+  readonly approval?: ApprovalRule;
+  /** SHA-256 over name and arguments, hexadecimal: what a decision is bound to. */
+  readonly argumentsHash?: string;
 }
 
 export interface CallModelResult {
@@ -85,6 +100,8 @@ export interface CallModelResult {
   readonly calls: readonly PlannedCall[];
   /** Calls the client must answer: after this step's own calls the turn ends. */
   readonly clientCalls: number;
+  /** The context the model saw held parts from outside: pages, files, tool results. */
+  readonly tainted?: boolean;
   readonly tokens: number;
   readonly costMicros: number;
 }

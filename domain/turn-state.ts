@@ -16,6 +16,7 @@ export function afterModelStep(state: TurnLoopState, result: CallModelResult): T
     step: state.step + 1,
     tokens: state.tokens + result.tokens,
     costMicros: state.costMicros + result.costMicros,
+    ...(result.tainted === true ? { tainted: true } : {}),
   };
 }
 

@@ -1,7 +1,9 @@
 /** A turn: one accepted request and everything that follows from it, until exactly one terminal status. */
+import type { ApprovalRules } from './approval-rules.js';
 import type { Item } from './item.js';
 import type { JsonObject, JsonValue } from './json.js';
 import type { LimitReason, TurnLimits } from './limits.js';
+import type { TurnPolicy } from './policy.js';
 import type { TokenUsage } from './pricing.js';
 
 export type TurnStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
@@ -65,6 +67,10 @@ export interface TurnSettings {
   readonly reasoningEffort: string | null;
   readonly truncation: 'auto' | 'disabled';
   readonly limits: TurnLimits;
+  /** What the gate asks; absent in turns from before there were policies. */
+  readonly policy?: TurnPolicy;
+  /** The agent's rules by tool, effect class and arguments. */
+  readonly approvalRules?: ApprovalRules;
   readonly user: string | null;
 }
 
