@@ -90,6 +90,8 @@ export const FAILURES = {
   'turn.terminated': rule(500, 'server_error', 'An operator ended the turn'),
   'store.unavailable': rule(503, 'server_error', 'The database is not available', { retryable: true }),
   'engine.unavailable': rule(503, 'server_error', 'The workflow engine is not available', { retryable: true }),
+  'secrets.unavailable': rule(503, 'server_error', 'The server has no master key'),
+  'secrets.unreadable': rule(500, 'server_error', 'A sealed value cannot be opened'),
   'config.invalid': rule(500, 'server_error', 'The configuration is not valid'),
   'server.cannot-start': rule(500, 'server_error', 'The server cannot start'),
   'server.draining': rule(503, 'server_error', 'The server is shutting down'),

@@ -12,6 +12,11 @@ export function embeddedDatabaseDir(dataDir: string): string {
   return join(dataDir, 'database');
 }
 
+/** Wraps the keys of tenants when none is given by TURNSTONE_MASTER_KEY. Whoever copies the folder copies it too. */
+export function masterKeyPath(dataDir: string): string {
+  return join(dataDir, 'master.key');
+}
+
 function serverRecordPath(dataDir: string): string {
   return join(dataDir, 'server.json');
 }

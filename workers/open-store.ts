@@ -10,6 +10,7 @@ import { createDatabase } from '../adapters/postgres/database.js';
 import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import { openPostgres } from '../adapters/postgres/open-postgres.js';
+import { createTenantKeyStore } from '../adapters/postgres/tenant-key-store.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
 import { createUsageStore } from '../adapters/postgres/usage-store.js';
 import { failure, toFailure } from '../domain/failures.js';
@@ -22,6 +23,8 @@ import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { Closers } from './closers.js';
 import { embeddedDatabaseDir } from './data-folder.js';
+import { openSecrets } from './open-secrets.js';
+import type { Secrets } from './open-secrets.js';
 
 export interface Store {
   readonly turns: TurnStore;
@@ -29,6 +32,7 @@ export interface Store {
   readonly usage: UsageStore;
   readonly apiKeys: ApiKeyStore;
   readonly files: FileStore;
+  readonly secrets: Secrets;
   /** `PGlite 17.5`, `PostgreSQL 15.6`. */
   readonly description: string;
   /** One round trip. */
@@ -52,12 +56,14 @@ export async function openStore(
   const database = createDatabase(pool, logger);
   say('bringing the schema up to date');
   await migrate(database);
+  const secrets = await openSecrets(config, createTenantKeyStore(database), logger);
   return {
     turns: createTurnStore(database),
     conversations: createConversationStore(database),
     usage: createUsageStore(database),
     apiKeys: createApiKeyStore(database),
     files: createFolderFileStore({ folder: join(config.dataDir, 'files'), index: createFileIndex(database) }),
+    secrets,
     description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,
     ping: async () => {
       await pool.pool.query('select 1');

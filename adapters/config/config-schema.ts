@@ -11,6 +11,13 @@ const MIB = 1024 * 1024;
 const port = z.int().min(0).max(65_535);
 const taskQueueName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'letters, digits, _ . / and -');
 
+const masterKey = z
+  .string()
+  .regex(
+    /^([0-9a-fA-F]{64}|[A-Za-z0-9+/_-]{43}=?)$/,
+    '32 random bytes as hex or base64, for example from `openssl rand -hex 32`',
+  );
+
 export const ROLES = ['all', 'api', 'turns', 'tools', 'background'] as const;
 export type Role = Exclude<(typeof ROLES)[number], 'all'>;
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -58,6 +65,10 @@ export const configSchema = z.strictObject({
   /** ES modules of the operator's own tools; they run inside the server, with everything it may do. */
   tool_modules: z.array(z.string().min(1).max(4096)).max(100).default([]),
   admin_key: z.string().min(20, 'at least 20 characters: whoever has it owns the server').max(200).optional(),
+  /** Wraps the keys of tenants; default with the embedded database: made in the data folder. */
+  master_key: masterKey.optional(),
+  /** Master keys that may still wrap keys of tenants; the start wraps those with `master_key`. */
+  previous_master_keys: z.array(masterKey).max(10).default([]),
   log: z
     .strictObject({
       level: z.enum(LOG_LEVELS).default('info'),

@@ -33,6 +33,8 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     line('agents_dir', config.agentsDir ?? '(built in)'),
     line('tool_modules', config.toolModules.join(', ') || '(none)'),
     line('admin_key', config.admin_key === undefined ? '(made on first start)' : SET),
+    line('master_key', masterKeyText(config)),
+    line('previous_master_keys', config.previous_master_keys.length === 0 ? '(none)' : SET),
     line('log.level', log.level),
     line('log.format', log.format),
     line('database.url', database.url === undefined ? '(embedded)' : withoutPassword(database.url)),
@@ -53,6 +55,11 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     })),
     ...Object.entries<number>({ ...config.limits }).map(([key, value]) => limitLine(config, key, value)),
   ];
+}
+
+function masterKeyText({ master_key: key, database }: Config): string {
+  if (key !== undefined) return SET;
+  return database.url === undefined ? '(made in the data folder)' : '(none: nothing is sealed or encrypted)';
 }
 
 function temporalLines(config: Config): ConfigLine[] {

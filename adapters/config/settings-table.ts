@@ -27,6 +27,8 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('TURNSTONE_AGENTS_DIR', 'agents_dir'),
   setting('TURNSTONE_TOOL_MODULES', 'tool_modules', 'list'),
   setting('TURNSTONE_ADMIN_KEY', 'admin_key', 'text', true),
+  setting('TURNSTONE_MASTER_KEY', 'master_key', 'text', true),
+  setting('TURNSTONE_PREVIOUS_MASTER_KEYS', 'previous_master_keys', 'list', true),
   setting('LOG_LEVEL', 'log.level'),
   setting('LOG_FORMAT', 'log.format'),
   setting('DATABASE_URL', 'database.url', 'text', true),

@@ -108,6 +108,36 @@ export interface FileTable {
   created_at: Date;
 }
 
+export interface TenantKeyTable {
+  tenant_id: string;
+  id: string;
+  master_id: string;
+  wrapped: Buffer;
+  created_at: Date;
+  retired_at: Date | null;
+}
+
+export interface TurnCredentialTable {
+  tenant_id: string;
+  turn_id: string;
+  provider: string;
+  sealed: Buffer;
+  created_at: Date;
+}
+
+export interface AuditTable {
+  tenant_id: string;
+  number: BigInteger;
+  at: Date;
+  principal_id: string;
+  action: string;
+  subject: string;
+  details: Json;
+  request_id: string;
+  previous_hash: string;
+  hash: string;
+}
+
 export interface Schema {
   tenants: { tenant_id: string; name: string; created_at: Generated<Date> };
   conversations: ConversationTable;
@@ -116,4 +146,7 @@ export interface Schema {
   tool_calls: ToolCallTable;
   api_keys: ApiKeyTable;
   files: FileTable;
+  tenant_keys: TenantKeyTable;
+  turn_credentials: TurnCredentialTable;
+  audit_log: AuditTable;
 }
