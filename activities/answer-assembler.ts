@@ -30,6 +30,8 @@ export interface AnswerAssemblerOptions {
   readonly isClientFunction: (name: string) => boolean;
   /** Calls beyond this many are dropped: a runaway answer of hundreds of calls is asked for again in smaller steps. */
   readonly maxCalls: number;
+  /** Where the answer comes from: `derived` when the model saw untrusted parts. */
+  readonly origin: 'trusted' | 'derived';
   /** The item a server-side call is shown as while it runs; its `itemId` is given by the assembler. */
   readonly toToolItem: (call: ShownCall) => ToolItem;
 }
@@ -117,15 +119,23 @@ function pushChunk(assembly: Assembly, chunk: ModelChunk): void {
   }
 }
 
-function addItem(assembly: Assembly, item: OutputItem): number {
+/** Marks what is written from an untrusted context, so that it stays known for it when that context is gone. */
+function marked({ options }: Assembly, item: OutputItem): OutputItem {
+  if (options.origin === 'trusted' || (item.type !== 'message' && item.type !== 'function_call')) return item;
+  return { ...item, turnstone_origin: options.origin };
+}
+
+function addItem(assembly: Assembly, plain: OutputItem): number {
   const { firstIndex, emit } = assembly.options;
+  const item = marked(assembly, plain);
   assembly.items.push(item);
   const index = firstIndex + assembly.items.length - 1;
   emit({ type: 'response.output_item.added', output_index: index, item });
   return index;
 }
 
-function itemDone(assembly: Assembly, index: number, item: OutputItem): void {
+function itemDone(assembly: Assembly, index: number, plain: OutputItem): void {
+  const item = marked(assembly, plain);
   assembly.items[index - assembly.options.firstIndex] = item;
   assembly.options.emit({ type: 'response.output_item.done', output_index: index, item });
 }

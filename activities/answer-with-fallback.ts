@@ -5,6 +5,7 @@
 import { failure, ruleOf } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
 import type { FinishReason, LanguageModel, ModelRequest } from '../domain/ports/model.js';
+import { madeOrigin } from '../domain/taint.js';
 import { stoppedByUs } from './activity-deps.js';
 import { createAnswerAssembler } from './answer-assembler.js';
 import type { AnswerAssembler, AssembledAnswer } from './answer-assembler.js';
@@ -69,10 +70,12 @@ function createStepAssembler(step: StepRun, firstIndex: number): AnswerAssembler
     firstIndex,
     emit: (draft) => step.writer.emit(draft),
     isClientFunction: (name) => clientNames.has(name),
+    origin: step.tainted ? 'derived' : 'trusted',
     maxCalls: settings.limits.maxParallelCalls,
     toToolItem: (call) => {
-      const type = tools.get(call.name)?.itemType ?? 'turnstone:tool_call';
-      return toToolItem(type, call, conversationId ?? id);
+      const tool = tools.get(call.name);
+      const item = toToolItem(tool?.itemType ?? 'turnstone:tool_call', call, conversationId ?? id);
+      return { ...item, turnstone_origin: madeOrigin(tool?.origin ?? 'derived', step.tainted) };
     },
   });
 }

@@ -25,12 +25,14 @@ export interface CallPlanning {
   readonly tools: ReadonlyMap<string, Tool>;
   readonly taskQueue: string;
   readonly rules: ApprovalRules;
+  /** Whether a call goes only where the user or the operator said it may. */
+  readonly goesWhereToldTo: (tool: Tool, argumentsText: string) => boolean;
 }
 
 export function planCalls(
   place: { readonly turnId: string; readonly step: number },
   calls: readonly AssembledCall[],
-  { tools, taskQueue, rules }: CallPlanning,
+  { tools, taskQueue, rules, goesWhereToldTo }: CallPlanning,
 ): CallPlan {
   const rows = calls.map((call, callIndex) => {
     const tool = call.kind === 'tool' ? tools.get(call.name) : undefined;
@@ -58,12 +60,21 @@ export function planCalls(
       effect: row.effect,
       preview: preview(row.arguments, PREVIEW_MAX_BYTES),
       ...gateFields(tools.get(row.name), row, rules),
+      ...egressField(tools.get(row.name), row.arguments, goesWhereToldTo),
     }));
   return { rows, planned, clientCalls: rows.length - planned.length };
 }
 
 export function argumentsHashOf(name: string, argumentsText: string): string {
   return createHash('sha256').update(approvalSubject(name, argumentsText)).digest('hex');
+}
+
+function egressField(
+  tool: Tool | undefined,
+  argumentsText: string,
+  goesWhereToldTo: CallPlanning['goesWhereToldTo'],
+): Pick<PlannedCall, 'egressTrusted'> {
+  return tool?.egress === true ? { egressTrusted: goesWhereToldTo(tool, argumentsText) } : {};
 }
 
 /** What the gate looks at. A name that no tool has is not gated: its call fails as data, and nothing is run. */

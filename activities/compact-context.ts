@@ -3,6 +3,7 @@ import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
 import type { CompactionItem } from '../domain/item.js';
 import type { ModelRequest } from '../domain/ports/model.js';
+import { madeOrigin } from '../domain/taint.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
 import { stoppedByUs } from './activity-deps.js';
 import { needsCompaction, summaryRequest } from './compaction.js';
@@ -52,7 +53,12 @@ export async function compactIfNeeded(
   if (summary.trim() === '') {
     throw failure('model.invalid-reply', `${model.name} wrote an empty summary while compacting the conversation.`);
   }
-  const done: CompactionItem = { ...item, encrypted_content: writeSummary(summary) };
+  const done: CompactionItem = {
+    ...item,
+    encrypted_content: writeSummary(summary),
+    // A summary of untrusted content stays untrusted: it may repeat word for word what it was told to.
+    turnstone_origin: madeOrigin('derived', step.tainted),
+  };
   step.writer.emit({ type: 'response.output_item.added', output_index: step.output.length, item: done });
   step.writer.emit({ type: 'response.output_item.done', output_index: step.output.length, item: done });
   step.run.log.info({ replacedItems: old.length, summaryChars: summary.length }, 'conversation compacted');

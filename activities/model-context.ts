@@ -4,8 +4,10 @@ import type { LimitReason } from '../domain/limits.js';
 import type { ModelMessage } from '../domain/ports/model.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
 import type { StoredItem } from '../domain/turn.js';
+import { isTainted, taintSettings } from '../domain/taint.js';
 import { buildMessages } from './message-builder.js';
 import type { PartResolver } from './message-builder.js';
+import { createSpotlight, SPOTLIGHT_NOTE } from './spotlight.js';
 
 export function toModelMessages(
   context: StepContext,
@@ -13,11 +15,18 @@ export function toModelMessages(
   wrapUp: LimitReason | null,
 ): ModelMessage[] {
   const { settings } = context.turn;
-  const system = [settings.agentInstructions, settings.instructions ?? ''].filter((text) => text.trim() !== '');
-  const messages = buildMessages(keptItems(context.path), context.toolCalls, resolve);
+  const note = contextIsTainted(context) ? SPOTLIGHT_NOTE : '';
+  const system = [settings.agentInstructions, settings.instructions ?? '', note].filter((text) => text.trim() !== '');
+  const spotlight = createSpotlight(taintSettings(settings));
+  const messages = buildMessages(keptItems(context.path), context.toolCalls, resolve, spotlight);
   if (system.length > 0) messages.unshift({ role: 'system', text: system.join('\n\n') });
   if (wrapUp !== null) messages.push({ role: 'system', text: wrapUpNote(wrapUp) });
   return messages;
+}
+
+/** Whether the model that gets this context sees untrusted parts, by the policy the turn was accepted with. */
+export function contextIsTainted({ turn, path }: StepContext): boolean {
+  return isTainted(taintSettings(turn.settings), keptItems(path));
 }
 
 function wrapUpNote(reason: LimitReason): string {

@@ -9,6 +9,7 @@ import type { StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-st
 import { toResponseResource } from '../domain/response-resource.js';
 import type { OutputItem } from '../domain/item.js';
 import type { Scope } from '../domain/scope.js';
+import { taintSettings } from '../domain/taint.js';
 import type { CallModelInput, CallModelResult } from '../domain/turn-contract.js';
 import type { TerminalStatus } from '../domain/turn.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
@@ -17,9 +18,10 @@ import type { StepAnswer } from './answer-with-fallback.js';
 import { compactIfNeeded } from './compact-context.js';
 import type { CompactedContext } from './compact-context.js';
 import { planCalls } from './call-planner.js';
+import { createEgressTrust } from './egress-trust.js';
 import { createEventWriter } from './event-writer.js';
 import { createPartResolver } from './input-files.js';
-import { toModelMessages } from './model-context.js';
+import { contextIsTainted, toModelMessages } from './model-context.js';
 import { toModelRequest } from './model-request.js';
 import { publishEnd } from './publish-end.js';
 import type { StepRun } from './step-run.js';
@@ -54,6 +56,7 @@ export async function runModelStep(
     input,
     context,
     attempt: claim.attempt,
+    tainted: contextIsTainted(context),
     writer,
     signal,
     run,
@@ -144,7 +147,8 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
   const calls =
     ending === null ? answer.assembled.calls : answer.assembled.calls.filter((call) => call.kind === 'client');
   const rules = step.context.turn.settings.approvalRules ?? NO_RULES;
-  const planning = { tools, taskQueue: deps.toolTaskQueue, rules };
+  const goesWhereToldTo = createEgressTrust(step.context.path, taintSettings(step.context.turn.settings));
+  const planning = { tools, taskQueue: deps.toolTaskQueue, rules, goesWhereToldTo };
   const plan = planCalls({ turnId: input.turnId, step: input.step }, calls, planning);
   const used = step.modelCalls.reduce(
     (sum, { usage, costMicros }) => ({
@@ -159,6 +163,7 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     model: answer.model.name,
     calls: plan.planned,
     clientCalls: plan.clientCalls,
+    ...(step.tainted ? { tainted: true } : {}),
     ...used,
   };
   await step.writer.flush();

@@ -15,6 +15,8 @@ export interface StepRun {
   readonly writer: EventWriter;
   readonly signal: AbortSignal;
   readonly run: RunContext;
+  /** The context holds untrusted parts: what the model writes from it is untrusted too, and the gate must know. */
+  readonly tainted: boolean;
   /** Output items the turn had before this step. */
   readonly output: readonly OutputItem[];
   readonly modelCalls: ModelCallEntry[];

@@ -78,6 +78,8 @@ export interface ToolEnd {
   readonly text: string;
   readonly files: readonly FileRecord[];
   readonly error: { readonly code: string; readonly message: string } | null;
+  /** It was refused before its tool saw it: the text is ours, nothing came from outside. */
+  readonly notRun?: true;
 }
 
 /** The item of a call that is over, and the events that say so. */

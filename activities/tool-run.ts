@@ -13,6 +13,7 @@ import type { ToolClaim } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { OutputItem } from '../domain/item.js';
 import type { Scope } from '../domain/scope.js';
+import { withoutOutsideOrigin } from '../domain/taint.js';
 import { PREVIEW_MAX_BYTES } from '../domain/turn-contract.js';
 import type { RunToolInput, RunToolResult } from '../domain/turn-contract.js';
 import type { TurnRecord } from '../domain/turn.js';
@@ -120,11 +121,11 @@ function unknownOutcome(): ToolEnd {
 async function perform(toolRun: ToolRun): Promise<ToolEnd> {
   const { deps, claim, input, turn } = toolRun;
   if (input.refused !== undefined) {
-    return failed(failure('tool.unavailable', `Not run: ${LIMIT_EXPLANATIONS[input.refused]}.`));
+    return notRun(failure('tool.unavailable', `Not run: ${LIMIT_EXPLANATIONS[input.refused]}.`));
   }
   const tool = deps.tools.find((each) => each.name === claim.call.name);
   const problem = refusal(tool, claim.call.name, turn, deps.tools);
-  if (tool === undefined || problem !== null) return failed(problem ?? failure('tool.unknown', 'No such tool.'));
+  if (tool === undefined || problem !== null) return notRun(problem ?? failure('tool.unknown', 'No such tool.'));
   const running = runningEvent(toolRun.item, toolRun.outputIndex);
   if (running !== null) toolRun.writer.emit(running);
   try {
@@ -219,6 +220,10 @@ function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
   return failed(error);
 }
 
+function notRun(error: Failure): ToolEnd {
+  return { ...failed(error), notRun: true };
+}
+
 function failed(error: Failure): ToolEnd {
   const message = isFailure(error) ? storableText(error.message) : 'The tool failed.';
   return {
@@ -234,7 +239,8 @@ async function commit(toolRun: ToolRun, end: ToolEnd, durationMs: number): Promi
   const tool = deps.tools.find((each) => each.name === claim.call.name);
   const cut = cutToBudget(end.text, tool?.resultBudgetChars ?? DEFAULT_RESULT_BUDGET, claim.call.itemId);
   const repeatKey = repeatKeyOf(claim, end);
-  const item = endedItem(toolRun.item, { ...end, text: cut.text });
+  const begun = end.notRun === true ? withoutOutsideOrigin(toolRun.item) : toolRun.item;
+  const item = endedItem(begun, { ...end, text: cut.text });
   const written = await deps.turns.commitTool(scope, {
     turnId: input.turnId,
     step: input.step,

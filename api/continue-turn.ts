@@ -1,8 +1,10 @@
 /** Goes on after a limit: a new turn whose parent is the one that stopped, without new input, with fresh limits. */
 import type { z } from 'zod';
+import { decideTaint } from '../domain/agent-taint.js';
 import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
+import { DEFAULT_POLICY } from '../domain/policy.js';
 import type { TurnRecord, TurnSettings } from '../domain/turn.js';
 import type { AcceptContext } from './accept-turn.js';
 import type { ApiDeps } from './api-deps.js';
@@ -19,15 +21,19 @@ function freshSettings(
   limits: z.infer<typeof responseContinueSchema>['limits'],
 ): TurnSettings {
   const { agent, modelChain } = selectModel(old.requestedModel, deps.agents, deps.models);
+  const taint = decideTaint(agent.taint);
   const current = new Map(deps.tools.map((tool) => [tool.name, tool.schemaHash]));
   return {
     ...old,
     agent: { name: agent.name, version: agent.version },
     agentInstructions: agent.instructions,
+    // Today's rules too: what an imported turn says of itself is no policy.
+    taint: taint.settings,
+    policy: { ...DEFAULT_POLICY, ...old.policy, taint: taint.policy },
     modelChain,
     tools: old.tools.flatMap(({ name }) => {
       const schemaHash = current.get(name);
-      return schemaHash === undefined ? [] : [{ name, schemaHash }];
+      return schemaHash === undefined || !agent.tools.includes(name) ? [] : [{ name, schemaHash }];
     }),
     limits: decideLimits(deps.defaultLimits, agent.limits, limits ?? {}, old.maxToolCalls),
   };

@@ -1,6 +1,8 @@
 /** Everything about a turn that is fixed when it is accepted, decided from the request and what the server has. */
 import type { Agent } from '../domain/agent.js';
+import { decideTaint } from '../domain/agent-taint.js';
 import type { TurnLimits } from '../domain/limits.js';
+import { DEFAULT_POLICY } from '../domain/policy.js';
 import type { TextFormat, TurnSettings } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { checkJsonSchema } from './json-schema-check.js';
@@ -40,6 +42,7 @@ function limitsOf(request: ResponseCreate, agent: Agent, defaults: TurnLimits): 
 /** @throws `model.not-found`, `request.invalid`, `tool.unavailable`, each with its param. */
 export function decideSettings(deps: SettingsDeps, request: ResponseCreate): TurnSettings {
   const { agent, requestedModel, modelChain } = selectModel(request.model ?? null, deps.agents, deps.models);
+  const taint = decideTaint(agent.taint);
   const selection = selectTools(agent, deps.tools, request.tools ?? [], request.tool_choice ?? null);
   return {
     agent: { name: agent.name, version: agent.version },
@@ -54,6 +57,8 @@ export function decideSettings(deps: SettingsDeps, request: ResponseCreate): Tur
     textFormat: toTextFormat(request.text?.format),
     truncation: request.truncation ?? 'disabled',
     limits: limitsOf(request, agent, deps.defaultLimits),
+    taint: taint.settings,
+    policy: { ...DEFAULT_POLICY, taint: taint.policy },
     user: request.user ?? null,
   };
 }

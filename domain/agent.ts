@@ -1,5 +1,6 @@
 /** An agent: a model, instructions, tools and limits under a name. Files in `agents/*.yaml` are parsed by this schema. */
 import { z } from 'zod';
+import { agentTaintSchema } from './agent-taint.js';
 import type { TurnLimits } from './limits.js';
 
 export const agentNameSchema = z
@@ -42,6 +43,8 @@ export const agentSchema = z.strictObject({
   /** Names of built-in tools this agent may call. */
   tools: z.array(z.string()).max(128).default([]),
   limits: limitsSchema.default({}),
+  /** What it may do after it has seen untrusted content; absent: the strict defaults. */
+  taint: agentTaintSchema.optional(),
   temperature: z.number().min(0).max(2).optional(),
 });
 export type AgentDefinition = z.infer<typeof agentSchema>;

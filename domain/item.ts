@@ -3,6 +3,7 @@
  * What we store is what we send. Items of type `turnstone:*` are ours, for what the standard has no type for.
  */
 import { z } from 'zod';
+import type { Origin } from './taint.js';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
@@ -50,6 +51,8 @@ export interface InputMessageItem {
   readonly role: 'user' | 'system' | 'developer';
   readonly status: ItemStatus;
   readonly content: readonly InputContent[];
+  /** Ours: where it comes from, when that is not the user or an untainted context; see `domain/taint.ts`. */
+  readonly turnstone_origin?: Origin;
 }
 export interface OutputMessageItem {
   readonly type: 'message';
@@ -57,6 +60,7 @@ export interface OutputMessageItem {
   readonly role: 'assistant';
   readonly status: ItemStatus;
   readonly content: readonly OutputContent[];
+  readonly turnstone_origin?: Origin;
 }
 export interface ReasoningItem {
   readonly type: 'reasoning';
@@ -74,6 +78,7 @@ export interface FunctionCallItem {
   readonly name: string;
   readonly arguments: string;
   readonly status: ItemStatus;
+  readonly turnstone_origin?: Origin;
 }
 export interface FunctionCallOutputItem {
   readonly type: 'function_call_output';
@@ -99,6 +104,7 @@ export interface CodeInterpreterCallItem {
   /** Ours: every file the code made, images included; read them at `/v1/files/{id}/content`. */
   readonly turnstone_files?: readonly ProducedFile[];
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'interpreting' | 'failed';
+  readonly turnstone_origin?: Origin;
 }
 export interface WebSearchCallItem {
   readonly type: 'web_search_call';
@@ -106,6 +112,7 @@ export interface WebSearchCallItem {
   readonly status: 'in_progress' | 'searching' | 'completed' | 'failed';
   readonly action:
     { readonly type: 'open_page'; readonly url: string } | { readonly type: 'search'; readonly query: string };
+  readonly turnstone_origin?: Origin;
 }
 /** Any server-side tool without a standard item type. */
 export interface GenericToolCallItem {
@@ -117,12 +124,14 @@ export interface GenericToolCallItem {
   readonly output: string | null;
   readonly status: 'in_progress' | 'completed' | 'incomplete' | 'failed';
   readonly error?: { readonly code: string; readonly message: string } | null;
+  readonly turnstone_origin?: Origin;
 }
 /** Everything before it is replaced, for the model, by the summary it carries (base64url JSON `{ summary }`). */
 export interface CompactionItem {
   readonly type: 'compaction';
   readonly id: string;
   readonly encrypted_content: string;
+  readonly turnstone_origin?: Origin;
 }
 
 export type ToolItem = CodeInterpreterCallItem | WebSearchCallItem | GenericToolCallItem;

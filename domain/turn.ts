@@ -5,6 +5,7 @@ import type { JsonObject, JsonValue } from './json.js';
 import type { LimitReason, TurnLimits } from './limits.js';
 import type { TurnPolicy } from './policy.js';
 import type { TokenUsage } from './pricing.js';
+import type { TaintSettings } from './taint.js';
 
 export type TurnStatus = 'queued' | 'in_progress' | 'completed' | 'failed' | 'incomplete' | 'cancelled';
 export type TerminalStatus = Exclude<TurnStatus, 'queued' | 'in_progress'>;
@@ -71,6 +72,8 @@ export interface TurnSettings {
   readonly policy?: TurnPolicy;
   /** The agent's rules by tool, effect class and arguments. */
   readonly approvalRules?: ApprovalRules;
+  /** What counts as untrusted; absent in turns from before there was taint: all that comes from outside does. */
+  readonly taint?: TaintSettings;
   readonly user: string | null;
 }
 

@@ -93,6 +93,8 @@ export function createPythonTool(python: PythonRunner): Tool {
     description: DESCRIPTION,
     input: z.object({ code: z.string().min(1).max(200_000).describe('Python 3 source code.') }),
     effect: 'read',
+    // No network: what it prints is made of its code and the conversation's files, which are in the context already.
+    origin: 'derived',
     timeoutMs: TOOL_TIMEOUT_MS,
     itemType: 'code_interpreter_call',
     unavailable: () => {

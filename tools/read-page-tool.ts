@@ -123,6 +123,8 @@ export function createReadPageTool(): Tool {
     }),
     effect: 'read',
     egress: true,
+    origin: 'web',
+    destinations: ({ url }) => [url],
     timeoutMs: TOOL_TIMEOUT_MS,
     itemType: 'web_search_call',
     resultBudgetChars: RESULT_BUDGET_CHARS,

@@ -87,6 +87,7 @@ export function createReadResultTool(): Tool {
         .describe('Show only the places after offset where this text occurs, whatever its case.'),
     }),
     effect: 'read',
+    origin: 'tool',
     timeoutMs: TIMEOUT_MS,
     resultBudgetChars: RESULT_BUDGET_CHARS,
     run: async ({ id, offset, limit, find }, context) => {

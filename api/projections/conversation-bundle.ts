@@ -2,6 +2,7 @@
 import { failure } from '../../domain/failures.js';
 import type { ConversationBundle } from '../../domain/ports/conversation-store.js';
 import type { Scope } from '../../domain/scope.js';
+import { asImported } from '../../domain/taint.js';
 import type { TextFormat, TurnRecord } from '../../domain/turn.js';
 import type { ConversationImport } from '../schemas/conversation-bundle.js';
 import { toStoredItem } from '../schemas/stored-item-schema.js';
@@ -92,7 +93,11 @@ export function toBundle(body: ConversationImport, owner: { scope: Scope; reques
     conversation: { ...body.conversation, principalId: owner.scope.principalId },
     turns: body.turns.map((entry) => ({
       turn: toTurn(entry, body.conversation.id, owner),
-      items: entry.items.map((stored) => ({ ...stored, turnId: entry.turn.id, item: toStoredItem(stored.item) })),
+      items: entry.items.map((stored) => ({
+        ...stored,
+        turnId: entry.turn.id,
+        item: asImported(toStoredItem(stored.item)),
+      })),
     })),
   };
 }

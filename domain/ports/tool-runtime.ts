@@ -2,6 +2,7 @@
 import type { ToolItemType } from '../item.js';
 import type { JsonObject } from '../json.js';
 import type { Scope } from '../scope.js';
+import type { Origin } from '../taint.js';
 import type { ApprovalRule, ToolEffect } from '../tool.js';
 import type { FileRecord } from './file-store.js';
 import type { Logger } from './logger.js';
@@ -79,6 +80,13 @@ export interface Tool {
   readonly approval: ApprovalRule;
   /** Needs the network; the egress gate applies. */
   readonly egress: boolean;
+  /** What its results count as for the model; `derived`: as the context the call was made in. */
+  readonly origin: Origin;
+  /**
+   * The addresses a call would reach, from its arguments as the model wrote them (unknown JSON). Absent: not known from the
+   * arguments. Never throws.
+   */
+  destinations?(argumentsJson: unknown): readonly string[];
   readonly timeoutMs: number;
   /** Attempts for `read` and `keyed`; `unkeyed` always has one. */
   readonly attempts: number;

@@ -201,9 +201,12 @@ describe('conversations', () => {
       places.set(turn.id, `turn ${at}`);
       items.forEach(({ item }, place) => places.set(item.id, `item ${at} ${place}`));
     });
-    const text = JSON.stringify(bundle, (_key, value: unknown) =>
-      typeof value === 'string' ? (places.get(value) ?? value) : value,
-    );
+    // An import keeps no policy and marks what it brings: both are for this server to say.
+    const ours = new Set(['turnstone_origin', 'policy', 'approvalRules', 'taint']);
+    const text = JSON.stringify(bundle, (key, value: unknown) => {
+      if (ours.has(key)) return undefined;
+      return typeof value === 'string' ? (places.get(value) ?? value) : value;
+    });
     return JSON.parse(text) as unknown;
   }
 });

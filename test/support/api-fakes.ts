@@ -102,6 +102,7 @@ export function aFakeTool(name: string, changes: Partial<Tool> = {}): Tool {
     effect: 'read',
     approval: 'never',
     egress: false,
+    origin: 'derived',
     timeoutMs: 1000,
     attempts: 3,
     itemType: 'turnstone:tool_call',

@@ -84,7 +84,9 @@ function messages(
   toolCalls: ToolCallRecord[] = [],
   change: Partial<StepContext['turn']> = {},
 ): ModelMessage[] {
-  const turn = aTurn({ settings: theSettings({ agentInstructions: '' }), ...change });
+  // Fences around untrusted text are the subject of taint.test.ts.
+  const taint = { untrusted: [], trustedHosts: [] };
+  const turn = aTurn({ settings: theSettings({ agentInstructions: '', taint }), ...change });
   return toModelMessages(
     { turn, path, toolCalls },
     (part) => ({ type: 'text', text: 'text' in part ? part.text : '?' }),

@@ -37,6 +37,7 @@ function assemble(
     emit,
     isClientFunction: (name) => name === 'client_fn',
     maxCalls: 8,
+    origin: 'trusted',
     toToolItem: (call) =>
       toToolItem(call.name === 'python' ? 'code_interpreter_call' : 'turnstone:tool_call', call, 'container'),
   });

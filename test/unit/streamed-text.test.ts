@@ -17,6 +17,7 @@ function assemble(chunks: readonly ModelChunk[]): { text: string; shown: string;
     emit: (draft) => drafts.push(draft),
     isClientFunction: () => true,
     maxCalls: 8,
+    origin: 'trusted',
     toToolItem: (): ToolItem => {
       throw new Error('every call is a client function here');
     },

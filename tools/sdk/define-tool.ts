@@ -6,6 +6,7 @@ import type { ToolItemType } from '../../domain/item.js';
 import type { JsonObject } from '../../domain/json.js';
 import { canonicalJson } from '../../domain/json.js';
 import type { Tool, ToolContext, ToolOutput } from '../../domain/ports/tool-runtime.js';
+import type { Origin } from '../../domain/taint.js';
 import type { ApprovalRule, ToolEffect } from '../../domain/tool.js';
 import { parseArguments } from './parse-arguments.js';
 
@@ -31,6 +32,13 @@ export interface ToolDefinition<Input extends z.ZodObject> {
   readonly approval?: ApprovalRule;
   /** True when `run` uses `ctx.egress`. */
   readonly egress?: boolean;
+  /**
+   * Where what it returns comes from: `web`, `file`, `mcp`, `tool` (any other outside source), or `derived` when it is made
+   * of its arguments and the conversation's files and nothing else. Default: `web` with `egress`, else `tool`.
+   */
+  readonly origin?: Exclude<Origin, 'trusted'>;
+  /** The addresses a call reaches, so that those the user named may be reached without asking. Default: not known. */
+  readonly destinations?: (input: z.infer<Input>) => readonly string[];
   /** The item clients see; default `turnstone:tool_call`. */
   readonly itemType?: ToolItemType;
   readonly resultBudgetChars?: number;
@@ -87,7 +95,7 @@ function checkDefinition({
  * a schema that JSON Schema cannot say, more than one attempt for an `unkeyed` effect.
  */
 export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition<Input>): Tool {
-  const { name, description, effect, timeoutMs, unavailable } = definition;
+  const { name, description, effect, timeoutMs, unavailable, destinations } = definition;
   checkDefinition(definition);
   const attempts = attemptsOf({
     name,
@@ -107,6 +115,7 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
     effect,
     approval: definition.approval ?? (effect === 'read' ? 'never' : 'ask'),
     egress: definition.egress ?? false,
+    origin: definition.origin ?? (definition.egress === true ? 'web' : 'tool'),
     timeoutMs,
     attempts,
     itemType: definition.itemType ?? 'turnstone:tool_call',
@@ -117,5 +126,13 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
       return definition.run(parsed, context);
     },
     ...(unavailable === undefined ? {} : { unavailable }),
+    ...(destinations === undefined
+      ? {}
+      : {
+          destinations: (argumentsJson) => {
+            const parsed = input.safeParse(argumentsJson);
+            return parsed.success ? destinations(parsed.data as z.infer<Input>) : [];
+          },
+        }),
   };
 }
