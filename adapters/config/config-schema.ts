@@ -81,6 +81,8 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database')
         .optional(),
+      /** Embedded only: a commit waits until the disk has it. Off: faster by that wait, and a power cut may cost the database. */
+      sync: z.boolean().default(true),
     })
     .prefault({}),
   temporal: temporalSchema.prefault({}),
