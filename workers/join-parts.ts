@@ -147,6 +147,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     usage: store.usage,
     apiKeys: store.apiKeys,
     files: store.files,
+    backups: store.backups,
     events: deps.events,
     engine: turnEngine,
     models: models.registry,

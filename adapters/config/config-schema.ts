@@ -85,6 +85,16 @@ export const configSchema = z.strictObject({
       sync: z.boolean().default(true),
     })
     .prefault({}),
+  /** Embedded database only: copies of it, made while it works. */
+  backup: z
+    .strictObject({
+      /** Between snapshots; 0: none. One is made only when something was written since the last. */
+      snapshot_interval_minutes: z.int().min(0).max(44_640).default(360),
+      keep_snapshots: z.int().min(1).max(100).default(2),
+      /** Where `turnstone backup` writes; default: `backups` in the data folder. */
+      dir: z.string().min(1).optional(),
+    })
+    .prefault({}),
   temporal: temporalSchema.prefault({}),
   roles: z.array(z.enum(ROLES)).min(1).default(['all']),
   egress: z

@@ -33,6 +33,8 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('LOG_FORMAT', 'log.format'),
   setting('DATABASE_URL', 'database.url', 'text', true),
   setting('TURNSTONE_DATABASE_SYNC', 'database.sync', 'boolean'),
+  setting('TURNSTONE_SNAPSHOT_INTERVAL_MINUTES', 'backup.snapshot_interval_minutes', 'number'),
+  setting('TURNSTONE_BACKUP_DIR', 'backup.dir'),
   setting('TURNSTONE_TEMPORAL_PORT', 'temporal.port', 'number'),
   setting('TURNSTONE_TEMPORAL_UI_PORT', 'temporal.ui_port', 'number'),
   setting('TURNSTONE_TASK_QUEUE', 'temporal.task_queue'),

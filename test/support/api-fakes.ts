@@ -162,6 +162,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     usage: createInMemoryUsageStore(tables),
     apiKeys,
     files: createInMemoryFileStore(),
+    backups: null,
     engine,
     models: createFakeModels(),
     agents: AGENTS,
