@@ -1,4 +1,5 @@
 /** The activities of a turn, as `domain/turn-contract.ts` declares them. */
+import { internalScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
 import type { TurnActivities } from '../domain/turn-contract.js';
 import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
@@ -8,9 +9,9 @@ import { runModelStep } from './model-step.js';
 import { runActivity } from './run-activity.js';
 import { runToolCall } from './tool-run.js';
 
-/** Activities act for the turn that was accepted, in its tenant. */
+/** Activities act for the turn that was accepted, whoever owns it; what it reads and keeps as files is its owner's. */
 function turnScope(tenantId: string): Scope {
-  return { tenantId, principalId: 'turn', scopes: [] };
+  return internalScope(tenantId, 'turn');
 }
 
 /** @param headStart null where the API runs in another process. */

@@ -3,6 +3,7 @@ import { failure } from '../domain/failures.js';
 import type { InputContent, InputFile, Item } from '../domain/item.js';
 import type { UserPart } from '../domain/ports/model.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
+import { ownerScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
 import type { StoredItem } from '../domain/turn.js';
 import type { ActivityDeps } from './activity-deps.js';
@@ -19,14 +20,15 @@ type FilesDeps = Pick<ActivityDeps, 'files' | 'egress' | 'turns'>;
 /** Loads everything the path refers to, so that building messages needs no waiting. */
 export async function createPartResolver(
   deps: FilesDeps,
-  scope: Scope,
   context: StepContext,
   signal: AbortSignal,
 ): Promise<PartResolver> {
   const loaded = new Map<InputContent, UserPart>();
+  // A file id of the path may have been written by anyone (imports): it names a file of the turn's owner, or none.
+  const owner = ownerScope(context.turn);
   for (const stored of context.path) {
     for (const part of mediaParts(stored.item)) {
-      loaded.set(part, await loadPart(deps, scope, stored, part, signal));
+      loaded.set(part, await loadPart(deps, owner, stored, part, signal));
     }
   }
   return (part) =>

@@ -128,7 +128,7 @@ async function openLog(step: StepRun, claim: StepClaim): Promise<void> {
 }
 
 async function buildRequest(step: StepRun, context: StepContext): Promise<ModelRequest> {
-  const resolve = await createPartResolver(step.deps, step.scope, context, step.signal);
+  const resolve = await createPartResolver(step.deps, context, step.signal);
   const tools = new Map(step.deps.tools.map((tool) => [tool.name, tool]));
   const wrapUp = step.input.wrapUp ?? null;
   return toModelRequest(

@@ -5,7 +5,7 @@
 import { isFailure, toFailure } from '../domain/failures.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { OpenTurn, TurnEnding } from '../domain/ports/turn-store.js';
-import type { Scope } from '../domain/scope.js';
+import { internalScope } from '../domain/scope.js';
 import type { ActivityDeps } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
 
@@ -80,7 +80,7 @@ async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
   const state = await deps.engine.describe(turn.turnId, turn.conversationId);
   if (state.kind === 'running') return false;
   if (state.kind === 'absent') return restart(deps, turn);
-  const scope: Scope = { tenantId: turn.tenantId, principalId: 'sweeper', scopes: [] };
+  const scope = internalScope(turn.tenantId, 'sweeper');
   await finishTurn(deps, scope, turn.turnId, endingFor(state.how));
   deps.logger.warn(
     { tenantId: turn.tenantId, turnId: turn.turnId, how: state.how },

@@ -12,6 +12,7 @@ import type { Tool, ToolOutput } from '../domain/ports/tool-runtime.js';
 import type { ToolClaim } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { OutputItem } from '../domain/item.js';
+import { ownerScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
 import { withoutOutsideOrigin } from '../domain/taint.js';
 import { PREVIEW_MAX_BYTES } from '../domain/turn-contract.js';
@@ -167,7 +168,7 @@ function refusal(tool: Tool | undefined, name: string, turn: TurnRecord, tools: 
 }
 
 async function invokeInTime(toolRun: ToolRun, tool: Tool): Promise<ToolOutput> {
-  const { claim, input, scope } = toolRun;
+  const { claim, input, turn } = toolRun;
   const parsed = parseArguments(claim.call.arguments);
   if (parsed === undefined) {
     throw failure('tool.invalid-arguments', `The arguments of ${tool.name} are not valid JSON; send one JSON object.`);
@@ -177,9 +178,10 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool): Promise<ToolOutput> {
   const signal = AbortSignal.any([toolRun.signal, timeout]);
   const context = createToolContext({
     deps: toolRun.deps,
-    scope,
+    // Ids in a call's arguments come from a model: a tool reaches what the turn's owner owns, and nothing else.
+    scope: ownerScope(turn),
     key: { turnId: input.turnId, step: input.step, callIndex: input.callIndex },
-    conversationId: toolRun.turn.conversationId,
+    conversationId: turn.conversationId,
     stages: toolRun.stages,
     signal,
     log: toolRun.run.log.child({ tool: tool.name }),

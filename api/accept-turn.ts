@@ -10,6 +10,7 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome, NewTurn } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { TurnRecord } from '../domain/turn.js';
+import { actingScope } from './acting-scope.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
 import { loadPath } from './conversation-path.js';
@@ -103,10 +104,11 @@ async function commit(
  * Accepts a turn and sets it going; what follows does not depend on the caller any more.
  * @throws any 4xx of the failure table with its param; `store.unavailable`.
  */
-export async function acceptTurn(deps: ApiDeps, context: AcceptContext, request: ResponseCreate): Promise<TurnRecord> {
-  const { scope } = context;
+export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: ResponseCreate): Promise<TurnRecord> {
   const settings = decideSettings(deps, request);
   const place = placeTurn(request);
+  const scope = await actingScope(deps, caller.scope, { ...place, parentId: place.parentId ?? null });
+  const context = { ...caller, scope };
   const intake = createContentIntake(deps.files, scope);
   const input = await prepareInput(deps, context, request, place, intake).catch(async (error: unknown) => {
     await intake.undo();

@@ -5,6 +5,7 @@ import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
 import { DEFAULT_POLICY } from '../domain/policy.js';
+import { ownerScope } from '../domain/scope.js';
 import type { TurnRecord, TurnSettings } from '../domain/turn.js';
 import type { AcceptContext } from './accept-turn.js';
 import type { ApiDeps } from './api-deps.js';
@@ -59,7 +60,8 @@ export async function continueTurn(
 ): Promise<TurnRecord> {
   const old = await requireReadableTurn(deps, context.scope, turnId);
   requireContinuable(old);
-  const outcome = await deps.turns.accept(context.scope, {
+  const owner = { ...context, scope: ownerScope(old) };
+  const outcome = await deps.turns.accept(owner.scope, {
     id: newId('response'),
     conversationId: old.conversationId,
     parentId: old.id,
@@ -71,6 +73,6 @@ export async function continueTurn(
     ...context.idempotency,
     input: [],
   });
-  await beginTurn(deps, context, outcome);
+  await beginTurn(deps, owner, outcome);
   return outcome.turn;
 }

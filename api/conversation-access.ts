@@ -4,6 +4,7 @@ import { isId } from '../domain/ids.js';
 import type { InputItemParam, Item } from '../domain/item.js';
 import type { Conversation } from '../domain/ports/conversation-store.js';
 import type { Scope } from '../domain/scope.js';
+import { actingScope } from './acting-scope.js';
 import type { ApiDeps } from './api-deps.js';
 import { loadPath } from './conversation-path.js';
 import { createContentIntake } from './input-content.js';
@@ -25,11 +26,12 @@ export async function requireConversation(deps: ApiDeps, scope: Scope, id: strin
  */
 export async function addItems<Saved>(
   deps: ApiDeps,
-  scope: Scope,
+  caller: Scope,
   conversationId: string | null,
   params: readonly InputItemParam[],
   save: (items: readonly Item[]) => Promise<Saved>,
 ): Promise<Saved> {
+  const scope = await actingScope(deps, caller, { conversationId, parentId: null });
   const intake = createContentIntake(deps.files, scope);
   try {
     const path = (): ReturnType<typeof loadPath> => loadPath(deps, scope, { conversationId, parentId: null });

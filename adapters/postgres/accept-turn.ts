@@ -9,6 +9,7 @@ import { isTerminal } from '../../domain/turn.js';
 import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
 import type { Connection, Database } from './database.js';
 import { toJson } from './json-columns.js';
+import { owned, ownerId } from './ownership.js';
 import { sqlStateOf, violates } from './store-failure.js';
 import { readTurn } from './turn-path.js';
 import { titleFrom, toItemsJson } from './turn-rows.js';
@@ -24,8 +25,10 @@ interface Surroundings {
   readonly replay_id: string | null;
   readonly replay_hash: string | null;
   readonly conversation_id: string | null;
+  readonly conversation_owner: string | null;
   readonly head_turn_id: string | null;
   readonly parent_id: string | null;
+  readonly parent_owner: string | null;
   readonly parent_status: TurnStatus | null;
   readonly parent_kind: string | null;
   readonly parent_stored: boolean | null;
@@ -63,29 +66,30 @@ async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): 
   const objection = objectionTo(turn, around);
   if (objection !== null) throw objection;
   const accepted = toAcceptedTurn(scope, turn, around);
-  return (await insertTurn(connection, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
+  return (await insertTurn(connection, scope, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
 }
 
 /** `lateral … limit 1` makes the planner look each row up by its id; as a join it reads all rows of the tenant. */
 async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): Promise<Surroundings> {
   const { rows } = await sql<Surroundings>`
     select r.id as replay_id, r.request_hash as replay_hash,
-           c.id as conversation_id, c.head_turn_id,
-           p.id as parent_id, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
+           c.id as conversation_id, c.principal_id as conversation_owner, c.head_turn_id,
+           p.id as parent_id, p.principal_id as parent_owner, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
            p.conversation_id as parent_conversation_id, p.depth as parent_depth,
            b.id as busy_id
     from (select ${scope.tenantId}::text as tenant_id) as me
-    left join turns r on r.tenant_id = me.tenant_id and r.idempotency_key = ${turn.idempotencyKey}::text
-    left join turns n on n.tenant_id = me.tenant_id and n.id = ${turn.parentId ?? null}::text
+    left join turns n on ${owned(scope, 'n')} and n.id = ${turn.parentId ?? null}::text
     left join lateral (
-      select c.id, c.head_turn_id from conversations c
-      where c.tenant_id = me.tenant_id and c.id = coalesce(${turn.conversationId}::text, n.conversation_id)
+      select c.id, c.principal_id, c.head_turn_id from conversations c
+      where ${owned(scope, 'c')} and c.id = coalesce(${turn.conversationId}::text, n.conversation_id)
       limit 1) c on true
     left join lateral (
       select p.* from turns p
-      where p.tenant_id = me.tenant_id
+      where ${owned(scope, 'p')}
         and p.id = case when ${turn.parentId === undefined}::boolean then c.head_turn_id else n.id end
       limit 1) p on true
+    left join turns r on r.tenant_id = me.tenant_id and r.idempotency_key = ${turn.idempotencyKey}::text
+      and r.principal_id = coalesce(c.principal_id, p.principal_id, ${scope.principalId}::text)
     left join turns b on b.tenant_id = me.tenant_id and b.conversation_id = c.id
       and b.kind = 'response' and b.status in ('queued', 'in_progress')`.execute(connection);
   const [around] = rows;
@@ -128,7 +132,8 @@ function toAcceptedTurn(scope: Scope, turn: NewTurn, around: Surroundings): Turn
   return {
     id: turn.id,
     tenantId: scope.tenantId,
-    principalId: scope.principalId,
+    // What is added to a conversation or goes on from a response belongs to whom that belongs.
+    principalId: around.conversation_owner ?? around.parent_owner ?? ownerId(scope),
     kind: 'response',
     conversationId: around.conversation_id,
     parentId: around.parent_id,
@@ -157,6 +162,7 @@ function toAcceptedTurn(scope: Scope, turn: NewTurn, around: Surroundings): Turn
  */
 async function insertTurn(
   connection: Connection,
+  scope: Scope,
   turn: NewTurn,
   accepted: TurnRecord,
   around: Surroundings,
@@ -167,7 +173,7 @@ async function insertTurn(
       ? sql`place as (select 1)`
       : sql`place as (
           update conversations set updated_at = ${now}::timestamptz, title = coalesce(title, ${titleFrom(turn.input)}::text)
-          where tenant_id = ${accepted.tenantId}::text and id = ${accepted.conversationId}::text
+          where ${owned(scope)} and id = ${accepted.conversationId}::text
             and (not ${turn.parentId === undefined}::boolean or head_turn_id is not distinct from ${around.head_turn_id}::text)
           returning 1)`;
   const { rows } = await sql<{ accepted: string }>`
@@ -181,13 +187,13 @@ async function insertTurn(
         ${turn.requestId}::text, ${turn.idempotencyKey}::text, ${turn.requestHash}::text,
         ${SEQUENCES_PER_ATTEMPT}::bigint, ${now}::timestamptz
       from place
-      returning tenant_id, id),
+      returning tenant_id, id, principal_id),
     step as (
-      insert into turn_steps (tenant_id, turn_id, step, attempt, claimed_at)
-      select tenant_id, id, 1, 1, ${now}::timestamptz from turn),
+      insert into turn_steps (tenant_id, turn_id, step, principal_id, attempt, claimed_at)
+      select tenant_id, id, 1, principal_id, 1, ${now}::timestamptz from turn),
     input as (
-      insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
-      select turn.tenant_id, turn.id, 0, x.index, 'input', x.item_id, x.type, x.data, x.text
+      insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
+      select turn.tenant_id, turn.id, 0, x.index, turn.principal_id, 'input', x.item_id, x.type, x.data, x.text
       from turn, jsonb_to_recordset(${toItemsJson(turn.input)}::jsonb)
         as x(index integer, item_id text, type text, data jsonb, text text))
     select count(*) as accepted from turn`.execute(connection);

@@ -5,6 +5,7 @@ import type { ApiKey, ApiKeyStore, NewApiKey } from '../../domain/ports/api-key-
 import { keyScopeSchema, tenantIdSchema } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import type { Connection, Database } from './database.js';
+import { owned } from './ownership.js';
 import type { ApiKeyTable } from './schema.js';
 
 const COLUMNS = [
@@ -34,7 +35,7 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
         const { numUpdatedRows } = await connection
           .updateTable('api_keys')
           .set((is) => ({ revoked_at: is.fn.coalesce('revoked_at', is.val(new Date())) }))
-          .where('tenant_id', '=', scope.tenantId)
+          .where(owned(scope))
           .where('id', '=', id)
           .executeTakeFirst();
         return numUpdatedRows === 1n;
@@ -80,7 +81,7 @@ async function list(connection: Connection, scope: Scope): Promise<readonly ApiK
   const rows = await connection
     .selectFrom('api_keys')
     .select(COLUMNS)
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .orderBy('created_at')
     .orderBy('id')
     .execute();

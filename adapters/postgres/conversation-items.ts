@@ -3,11 +3,13 @@ import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import type { Item } from '../../domain/item.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
+import type { Conversation } from '../../domain/ports/conversation-store.js';
 import { NO_USAGE } from '../../domain/pricing.js';
 import type { Scope } from '../../domain/scope.js';
 import type { StoredItem, TurnRecord, TurnSettings } from '../../domain/turn.js';
 import { conversationMissing, lockIdleConversation } from './conversation-rows.js';
 import type { Connection } from './database.js';
+import { owned } from './ownership.js';
 import { fromItemRow, ITEM_COLUMNS, titleFrom, toItemsJson, toTurnJson } from './turn-rows.js';
 import type { ItemRow } from './turn-rows.js';
 
@@ -20,7 +22,7 @@ export async function readItem(
   const { rows } = await sql<ItemRow>`
     select ${sql.raw(ITEM_COLUMNS)}
     from items i join turns t on t.tenant_id = i.tenant_id and t.id = i.turn_id
-    where i.tenant_id = ${scope.tenantId}::text and i.item_id = ${itemId}::text and t.conversation_id = ${id}::text
+    where ${owned(scope, 'i')} and i.item_id = ${itemId}::text and t.conversation_id = ${id}::text
     order by t.depth desc, i.step desc, i.index desc limit 1`.execute(connection);
   return rows[0] === undefined ? null : fromItemRow(rows[0]);
 }
@@ -34,7 +36,7 @@ export async function addItems(
 ): Promise<readonly StoredItem[]> {
   const conversation = await lockIdleConversation(connection, scope, id);
   if (conversation === null) throw conversationMissing(id);
-  const node = toItemsNode(scope, nodeId, id, conversation.headTurnId);
+  const node = toItemsNode(scope, nodeId, conversation);
   await sql`
     with node as (
       insert into turns (tenant_id, id, principal_id, kind, conversation_id, parent_id, depth, status, settings, metadata,
@@ -43,15 +45,15 @@ export async function addItems(
         coalesce((select p.depth + 1 from turns p where p.tenant_id = n.tenant_id and p.id = n.parent_id), 0),
         n.status, n.settings, n.metadata, n.background, n.stored, n.request_id, n.created_at, n.completed_at
       from jsonb_populate_recordset(null::turns, ${JSON.stringify([toTurnJson(node, 0)])}::jsonb) n
-      returning tenant_id, id),
+      returning tenant_id, id, principal_id),
     added as (
-      insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
-      select node.tenant_id, node.id, 0, x.index, 'input', x.item_id, x.type, x.data, x.text
+      insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
+      select node.tenant_id, node.id, 0, x.index, node.principal_id, 'input', x.item_id, x.type, x.data, x.text
       from node, jsonb_to_recordset(${toItemsJson(items)}::jsonb)
         as x(index integer, item_id text, type text, data jsonb, text text))
     update conversations set head_turn_id = ${nodeId}::text, updated_at = ${new Date(node.createdAtMs)}::timestamptz,
       title = coalesce(title, ${titleFrom(items)}::text)
-    where tenant_id = ${scope.tenantId}::text and id = ${id}::text`.execute(connection);
+    where ${owned(scope)} and id = ${id}::text`.execute(connection);
   return items.map((item, index) => ({ turnId: nodeId, step: 0, index, direction: 'input', item }));
 }
 
@@ -61,7 +63,7 @@ export async function removeItem(connection: Connection, scope: Scope, id: strin
     with found as (
       select i.tenant_id, i.turn_id, i.step, i.index, t.status
       from items i join turns t on t.tenant_id = i.tenant_id and t.id = i.turn_id
-      where i.tenant_id = ${scope.tenantId}::text and i.item_id = ${itemId}::text and t.conversation_id = ${id}::text),
+      where ${owned(scope, 'i')} and i.item_id = ${itemId}::text and t.conversation_id = ${id}::text),
     calls as (
       delete from tool_calls k using found f
       where f.status not in ('queued', 'in_progress') and k.tenant_id = f.tenant_id and k.turn_id = f.turn_id
@@ -84,15 +86,16 @@ export async function removeItem(connection: Connection, scope: Scope, id: strin
   return rows.length > 0;
 }
 
-function toItemsNode(scope: Scope, nodeId: string, conversationId: string, parentId: string | null): TurnRecord {
+/** It belongs to whom the conversation belongs, whoever adds it. */
+function toItemsNode(scope: Scope, nodeId: string, conversation: Conversation): TurnRecord {
   const nowMs = Date.now();
   return {
     id: nodeId,
     tenantId: scope.tenantId,
-    principalId: scope.principalId,
+    principalId: conversation.principalId,
     kind: 'items',
-    conversationId,
-    parentId,
+    conversationId: conversation.id,
+    parentId: conversation.headTurnId,
     status: 'completed',
     settings: NO_SETTINGS,
     metadata: {},

@@ -6,6 +6,7 @@ import type { Conversation } from '../../domain/ports/conversation-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { Connection } from './database.js';
 import { objectColumn } from './json-columns.js';
+import { owned } from './ownership.js';
 import type { ConversationTable } from './schema.js';
 
 export type ConversationRow = Omit<Selectable<ConversationTable>, 'tenant_id'>;
@@ -38,7 +39,7 @@ export async function readConversation(connection: Connection, scope: Scope, id:
   const row = await connection
     .selectFrom('conversations')
     .select(CONVERSATION_COLUMNS)
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .where('id', '=', id)
     .executeTakeFirst();
   return row === undefined ? null : fromConversationRow(row);
@@ -57,13 +58,13 @@ export async function lockIdleConversation(
   const row = await connection
     .selectFrom('conversations')
     .select(CONVERSATION_COLUMNS)
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .where('id', '=', id)
     .forUpdate()
     .executeTakeFirst();
   if (row === undefined) return null;
   const { rows } = await sql<{ id: string }>`
-    select id from turns where tenant_id = ${scope.tenantId}::text and conversation_id = ${id}::text
+    select id from turns where ${owned(scope)} and conversation_id = ${id}::text
       and kind = 'response' and status in ('queued', 'in_progress')`.execute(connection);
   if (rows[0] !== undefined) {
     throw failure(

@@ -3,10 +3,12 @@ import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import type { ConversationHit, ConversationQuery } from '../../domain/ports/conversation-store.js';
+import { seesWholeTenant } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { CONVERSATION_COLUMNS, fromConversationRow } from './conversation-rows.js';
 import type { ConversationRow } from './conversation-rows.js';
 import type { Connection } from './database.js';
+import { owned } from './ownership.js';
 
 /** Newest matching items that are ranked; a search that matches more is too wide to be read to its end anyway. */
 const MAX_MATCHES = 5_000;
@@ -33,10 +35,10 @@ export async function listConversations(
 async function listRecent(connection: Connection, scope: Scope, query: ConversationQuery): Promise<HitPage> {
   const { rows } = await sql<ConversationRow>`
     select ${COLUMNS} from conversations c
-    where ${ofTenant(scope)} and ${archivedIs(query)}
+    where ${listed(scope)} and ${archivedIs(query)}
       and (${query.after === null}::boolean or (c.updated_at, c.id) ${beyond(query)} (
         select a.updated_at, a.id from conversations a
-        where a.tenant_id = ${scope.tenantId}::text and a.id = ${query.after}::text))
+        where ${owned(scope, 'a')} and a.id = ${query.after}::text))
     order by c.updated_at ${onward(query)}, c.id ${onward(query)}
     limit ${query.limit + 1}::integer`.execute(connection);
   return toPage(connection, scope, query, rows, () => null);
@@ -54,13 +56,13 @@ async function search(connection: Connection, scope: Scope, query: ConversationQ
       select c.id, null, null, null,
         ${TITLE_WEIGHT}::double precision * ts_rank_cd(c.title_search, websearch_to_tsquery('simple', ${q}::text))
       from conversations c
-      where ${ofTenant(scope)} and c.title_search @@ websearch_to_tsquery('simple', ${q}::text)),
+      where ${listed(scope)} and c.title_search @@ websearch_to_tsquery('simple', ${q}::text)),
     best as (
       select distinct on (conversation_id) * from matches
       order by conversation_id, rank desc, turn_id desc nulls last, step desc, index desc),
     page as (
       select c.*, b.turn_id, b.step, b.index, b.rank
-      from best b join conversations c on c.tenant_id = ${scope.tenantId}::text and c.id = b.conversation_id
+      from best b join conversations c on ${owned(scope, 'c')} and c.id = b.conversation_id
       where ${archivedIs(query)}
         and (${query.after === null}::boolean or (b.rank, c.id) ${beyond(query)} (
           select a.rank, a.conversation_id from best a where a.conversation_id = ${query.after}::text))
@@ -96,7 +98,7 @@ async function requireCursor(connection: Connection, scope: Scope, id: string): 
   const found = await connection
     .selectFrom('conversations')
     .select('id')
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .where('id', '=', id)
     .executeTakeFirst();
   if (found === undefined) {
@@ -104,9 +106,10 @@ async function requireCursor(connection: Connection, scope: Scope, id: string): 
   }
 }
 
-/** As the index of the list is written; tenant ids are lower-case. */
-function ofTenant({ tenantId }: Scope): RawBuilder<unknown> {
-  return sql`lower(c.tenant_id) = ${tenantId}::text`;
+/** As the indexes of the list are written: one for what a principal owns, one for the whole tenant; tenant ids are lower-case. */
+function listed(scope: Scope): RawBuilder<unknown> {
+  if (seesWholeTenant(scope)) return sql`lower(c.tenant_id) = ${scope.tenantId}::text`;
+  return sql`(c.tenant_id || '/' || c.principal_id) = ${`${scope.tenantId}/${scope.principalId}`}::text`;
 }
 
 function archivedIs({ archived }: ConversationQuery): RawBuilder<unknown> {

@@ -14,6 +14,7 @@ import { listConversations } from './conversation-search.js';
 import { exportConversation, importConversation } from './conversation-transfer.js';
 import type { Connection, Database } from './database.js';
 import { toJson } from './json-columns.js';
+import { owned, ownerId } from './ownership.js';
 import { pagePath } from './turn-path.js';
 
 /** The store of conversations over a migrated database. */
@@ -26,11 +27,7 @@ export function createConversationStore(database: Database): ConversationStore {
     remove: (scope, id) =>
       database.write(scope, async (connection) => {
         if ((await lockIdleConversation(connection, scope, id)) === null) return false;
-        await connection
-          .deleteFrom('conversations')
-          .where('tenant_id', '=', scope.tenantId)
-          .where('id', '=', id)
-          .execute();
+        await connection.deleteFrom('conversations').where(owned(scope)).where('id', '=', id).execute();
         return true;
       }),
     items: (scope, id, page) =>
@@ -60,7 +57,7 @@ async function insert(
     .values({
       tenant_id: scope.tenantId,
       id,
-      principal_id: scope.principalId,
+      principal_id: ownerId(scope),
       title,
       metadata: toJson(metadata),
       head_turn_id: null,
@@ -89,7 +86,7 @@ async function update(
       ...(change.metadata === undefined ? {} : { metadata: toJson(change.metadata) }),
       ...(change.archived === undefined ? {} : { archived: change.archived }),
     })
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .where('id', '=', id)
     .returning(CONVERSATION_COLUMNS)
     .executeTakeFirst();

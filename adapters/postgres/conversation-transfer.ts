@@ -10,6 +10,7 @@ import type { ImportPlan } from './bundle-ids.js';
 import { readConversation } from './conversation-rows.js';
 import type { Connection } from './database.js';
 import { toJson } from './json-columns.js';
+import { owned, ownerId } from './ownership.js';
 import { fromItemRow, fromTurnRow, ITEM_COLUMNS, toSearchText, toTurnJson, TURN_COLUMNS } from './turn-rows.js';
 import type { ItemRow, TurnRow } from './turn-rows.js';
 
@@ -25,12 +26,12 @@ export async function exportConversation(
   if (conversation === null) return null;
   const turns = await sql<TurnRow>`
     select ${sql.raw(TURN_COLUMNS)} from turns t
-    where t.tenant_id = ${scope.tenantId}::text and t.conversation_id = ${id}::text
+    where ${owned(scope, 't')} and t.conversation_id = ${id}::text
     order by t.depth, t.created_at, t.id`.execute(connection);
   const items = await sql<ItemRow>`
     select ${sql.raw(ITEM_COLUMNS)}
     from turns t join items i on i.tenant_id = t.tenant_id and i.turn_id = t.id
-    where t.tenant_id = ${scope.tenantId}::text and t.conversation_id = ${id}::text
+    where ${owned(scope, 't')} and t.conversation_id = ${id}::text
     order by i.turn_id, i.step, i.index`.execute(connection);
   const itemsOf = new Map<string, StoredItem[]>();
   for (const { turn_id } of items.rows) itemsOf.set(turn_id, []);
@@ -51,7 +52,7 @@ export async function importConversation(
   const source = bundle.conversation;
   await sql`
     insert into conversations (tenant_id, id, principal_id, title, metadata, archived, head_turn_id, created_at, updated_at)
-    values (${scope.tenantId}::text, ${plan.conversationId}::text, ${scope.principalId}::text, ${source.title}::text,
+    values (${scope.tenantId}::text, ${plan.conversationId}::text, ${ownerId(scope)}::text, ${source.title}::text,
       ${toJson(source.metadata)}::jsonb, ${source.archived}::boolean, ${plan.headTurnId}::text,
       ${new Date(source.createdAtMs)}::timestamptz, ${new Date(source.updatedAtMs)}::timestamptz)`.execute(connection);
   const turns = bundle.turns.map(({ turn }) => toTurnJson(toOwnTurn(scope, turn, plan), plan.depthOf(turn.id)));
@@ -65,8 +66,8 @@ export async function importConversation(
     from jsonb_populate_recordset(null::turns, ${JSON.stringify(turns)}::jsonb)`.execute(connection);
   const items = bundle.turns.flatMap((turn) => toItemRows(scope, turn, plan));
   await sql`
-    insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
-    select tenant_id, turn_id, step, index, direction, item_id, type, data, text
+    insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
+    select tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text
     from jsonb_populate_recordset(null::items, ${JSON.stringify(items)}::jsonb)`.execute(connection);
   const imported = await readConversation(connection, scope, plan.conversationId);
   if (imported === null) throw failure('server.internal', 'an imported conversation cannot be read');
@@ -80,7 +81,7 @@ function toOwnTurn(scope: Scope, turn: TurnRecord, plan: ImportPlan): TurnRecord
     ...turn,
     id: plan.turnIdOf(turn.id),
     tenantId: scope.tenantId,
-    principalId: scope.principalId,
+    principalId: ownerId(scope),
     conversationId: plan.conversationId,
     parentId: turn.parentId === null ? null : plan.turnIdOf(turn.parentId),
     status: ended ? turn.status : 'cancelled',
@@ -96,6 +97,7 @@ function toItemRows(scope: Scope, { turn, items }: BundledTurn, plan: ImportPlan
       turn_id: plan.turnIdOf(turn.id),
       step,
       index,
+      principal_id: ownerId(scope),
       direction,
       item_id: own.id,
       type: own.type,

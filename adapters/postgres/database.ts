@@ -1,5 +1,5 @@
 /**
- * Transactions with a role and a tenant. There is no other way to the tables: outside of one of these transactions the
+ * Transactions with a role, a tenant and a principal. There is no other way to the tables: outside of one of these transactions the
  * connection is the login role, and row-level security shows it nothing (or, for a superuser, it is never used).
  *
  * PGlite has one connection, so work must use the connection it is handed; asking for another inside waits for ever.
@@ -7,9 +7,9 @@
 import { Kysely, PostgresDialect, sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
-import { tenantIdSchema } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { createClientPool } from './client-pool.js';
+import { beginAs } from './ownership.js';
 import type { Schema } from './schema.js';
 import type { SqlPool } from './sql-pool.js';
 import { toStoreFailure } from './store-failure.js';
@@ -18,9 +18,9 @@ export type Connection = Kysely<Schema>;
 type Work<T> = (connection: Connection) => Promise<T>;
 
 export interface Database {
-  /** Read in a transaction that sees only the scope's tenant. */
+  /** Read in a transaction that sees only what the scope's principal owns, or its whole tenant where the scope says so. */
   read<T>(scope: Scope, work: Work<T>): Promise<T>;
-  /** Write in a transaction that sees only the scope's tenant; committed when `work` is done, else rolled back. */
+  /** Write in a transaction that sees no more than a read; committed when `work` is done, else rolled back. */
   write<T>(scope: Scope, work: Work<T>): Promise<T>;
   /** A transaction over all tenants, with the few privileges of the system role. */
   system<T>(work: Work<T>): Promise<T>;
@@ -59,8 +59,8 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
     }
   };
   return {
-    read: async (scope, work) => transaction(beginForTenant(scope.tenantId), work, false),
-    write: async (scope, work) => transaction(beginForTenant(scope.tenantId), work, true),
+    read: async (scope, work) => transaction(beginAs(scope), work, false),
+    write: async (scope, work) => transaction(beginAs(scope), work, true),
     system: (work) => transaction(BEGIN_SYSTEM, work, true),
     owner: kysely as unknown as Kysely<unknown>,
     logger,
@@ -77,17 +77,6 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
 }
 
 const BEGIN_SYSTEM = 'begin; set local role turnstone_system';
-
-/** Begin, role and tenant in one round trip: this text takes no parameters, so the tenant id is checked, not escaped. */
-function beginForTenant(tenantId: string): string {
-  if (!tenantIdSchema.safeParse(tenantId).success) {
-    throw failure(
-      'request.invalid',
-      'the tenant id is not valid: lower-case letters, digits, _ and -, at most 63 characters',
-    );
-  }
-  return `begin; set local role turnstone_app; set local turnstone.tenant = '${tenantId}'`;
-}
 
 async function workWithin<T>(connection: Connection, begin: string, work: Work<T>, logger: Logger): Promise<T> {
   try {

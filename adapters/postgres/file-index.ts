@@ -5,6 +5,7 @@ import type { FileIndex } from '../../domain/ports/file-index.js';
 import type { FileRecord } from '../../domain/ports/file-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { Connection, Database } from './database.js';
+import { owned, ownerId, SEE_WHOLE_TENANT } from './ownership.js';
 import type { FileTable } from './schema.js';
 
 const COLUMNS = ['id', 'filename', 'mime_type', 'bytes', 'sha256', 'purpose', 'created_at'] as const;
@@ -20,6 +21,7 @@ export function createFileIndex(database: Database): FileIndex {
           .values({
             tenant_id: scope.tenantId,
             id: file.id,
+            principal_id: ownerId(scope),
             filename: file.filename,
             mime_type: file.mimeType,
             bytes: file.bytes,
@@ -37,10 +39,12 @@ export function createFileIndex(database: Database): FileIndex {
         await lockContent(connection, scope, file.sha256);
         const { numDeletedRows } = await connection
           .deleteFrom('files')
-          .where('tenant_id', '=', scope.tenantId)
+          .where(owned(scope))
           .where('id', '=', id)
           .executeTakeFirst();
         if (numDeletedRows !== 1n) return false;
+        // The same bytes may be another principal's file too.
+        await sql.raw(SEE_WHOLE_TENANT).execute(connection);
         const other = await connection
           .selectFrom('files')
           .select('id')
@@ -58,7 +62,7 @@ async function readFile(connection: Connection, scope: Scope, id: string): Promi
   const row = await connection
     .selectFrom('files')
     .select(COLUMNS)
-    .where('tenant_id', '=', scope.tenantId)
+    .where(owned(scope))
     .where('id', '=', id)
     .executeTakeFirst();
   return row === undefined ? null : fromRow(row);
@@ -71,7 +75,7 @@ async function lockContent(connection: Connection, scope: Scope, sha256: string)
   );
 }
 
-function fromRow(row: Omit<Selectable<FileTable>, 'tenant_id'>): FileRecord {
+function fromRow(row: Omit<Selectable<FileTable>, 'tenant_id' | 'principal_id'>): FileRecord {
   return {
     id: row.id,
     filename: row.filename,

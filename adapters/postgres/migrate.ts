@@ -3,6 +3,7 @@ import { Migrator } from 'kysely';
 import { failure, toError } from '../../domain/failures.js';
 import type { Database } from './database.js';
 import { turnsMigration } from './migrations/0001-turns.js';
+import { ownershipMigration } from './migrations/0002-ownership.js';
 import { secretsMigration } from './migrations/0006-secrets.js';
 import { ensureRoles } from './migrations/row-level-security.js';
 import { sqlStateOf, toStoreFailure } from './store-failure.js';
@@ -12,6 +13,7 @@ const INSUFFICIENT_PRIVILEGE = '42501';
 /** Applied in the order of their names; a released migration is never edited, only followed. */
 const MIGRATIONS = {
   '0001-turns': turnsMigration,
+  '0002-ownership': ownershipMigration,
   '0006-secrets': secretsMigration,
 };
 

@@ -56,6 +56,7 @@ export interface ItemTable {
   turn_id: string;
   step: number;
   index: number;
+  principal_id: string;
   direction: string;
   item_id: string;
   type: string;
@@ -68,6 +69,7 @@ export interface ToolCallTable {
   turn_id: string;
   step: number;
   call_index: number;
+  principal_id: string;
   item_id: string;
   model_call_id: string;
   name: string;
@@ -100,6 +102,7 @@ export interface ApiKeyTable {
 export interface FileTable {
   tenant_id: string;
   id: string;
+  principal_id: string;
   filename: string;
   mime_type: string;
   bytes: BigInteger;
@@ -149,4 +152,5 @@ export interface Schema {
   tenant_keys: TenantKeyTable;
   turn_credentials: TurnCredentialTable;
   audit_log: AuditTable;
+  revoked_principals: { tenant_id: string; principal_id: string; revoked_at: Date };
 }

@@ -9,6 +9,7 @@ import type { TurnRecord } from '../../domain/turn.js';
 import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
 import type { Connection } from './database.js';
 import { nullableObjectColumn, toJson } from './json-columns.js';
+import { owned } from './ownership.js';
 import { moveHead } from './turn-endings.js';
 import { errorJson, fromTurnRow, toItemsJson, TURN_COLUMNS } from './turn-rows.js';
 import type { TurnRow } from './turn-rows.js';
@@ -36,7 +37,7 @@ export async function claimStep(connection: Connection, scope: Scope, { turnId, 
     };
   }
   const { rows } = await sql<{ status: string }>`
-    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text`.execute(connection);
+    select status from turns where ${owned(scope)} and id = ${turnId}::text`.execute(connection);
   if (rows[0] === undefined)
     throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
   throw failure(
@@ -56,14 +57,14 @@ async function tryClaim(
       update turns t set
         next_sequence = t.next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint,
         status = case when t.status = 'queued' then 'in_progress' else t.status end
-      where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text
+      where ${owned(scope, 't')} and t.id = ${turnId}::text
         and (t.status in ('queued', 'in_progress') or exists (
           select 1 from turn_steps s
           where s.tenant_id = t.tenant_id and s.turn_id = t.id and s.step = ${step}::integer and s.result is not null))
-      returning t.tenant_id, t.id, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
+      returning t.tenant_id, t.id, t.principal_id, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
     claim as (
-      insert into turn_steps as s (tenant_id, turn_id, step, attempt, claimed_at)
-      select tenant_id, id, ${step}::integer, 1, ${new Date()}::timestamptz from turn
+      insert into turn_steps as s (tenant_id, turn_id, step, principal_id, attempt, claimed_at)
+      select tenant_id, id, ${step}::integer, principal_id, 1, ${new Date()}::timestamptz from turn
       on conflict (tenant_id, turn_id, step) do update set attempt = s.attempt + 1, claimed_at = excluded.claimed_at
       returning s.attempt, s.result)
     select claim.attempt, claim.result, turn.first_sequence from turn, claim`.execute(connection);
@@ -74,7 +75,7 @@ async function tryClaim(
 export async function reserveSequence(connection: Connection, scope: Scope, turnId: string): Promise<number> {
   const { rows } = await sql<{ first_sequence: string }>`
     update turns set next_sequence = next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint
-    where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+    where ${owned(scope)} and id = ${turnId}::text
     returning next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence`.execute(connection);
   if (rows[0] === undefined)
     throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
@@ -92,11 +93,11 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
   const { rows } = await sql<TurnRow>`
     with held as (
       select tenant_id, id, principal_id, conversation_id from turns
-      where tenant_id = ${scope.tenantId}::text and id = ${commit.turnId}::text and status in ('queued', 'in_progress')
+      where ${owned(scope)} and id = ${commit.turnId}::text and status in ('queued', 'in_progress')
       for update),
     step as (
       update turn_steps s set result = ${toJson(commit.result)}::jsonb, committed_at = ${now}::timestamptz
-      where s.tenant_id = ${scope.tenantId}::text and s.turn_id = ${commit.turnId}::text and s.step = ${commit.step}::integer
+      where ${owned(scope, 's')} and s.turn_id = ${commit.turnId}::text and s.step = ${commit.step}::integer
         and s.attempt = ${commit.attempt}::integer and s.result is null and exists (select 1 from held)
       returning s.tenant_id, s.turn_id as id, (select h.principal_id from held h) as principal_id,
         (select h.conversation_id from held h) as conversation_id),
@@ -115,17 +116,17 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         incomplete_reason = ${ending?.incompleteReason ?? null}::text,
         completed_at = ${ending === null ? null : now}::timestamptz,
         last_sequence = ${commit.lastSequence}::bigint
-      where t.tenant_id = ${scope.tenantId}::text and t.id = ${commit.turnId}::text and exists (select 1 from step)
+      where ${owned(scope, 't')} and t.id = ${commit.turnId}::text and exists (select 1 from step)
       returning ${sql.raw(TURN_COLUMNS)}),
     items_written as (
-      insert into items (tenant_id, turn_id, step, index, direction, item_id, type, data, text)
-      select step.tenant_id, step.id, ${commit.step}::integer, x.index, 'output', x.item_id, x.type, x.data, x.text
+      insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
+      select step.tenant_id, step.id, ${commit.step}::integer, x.index, step.principal_id, 'output', x.item_id, x.type, x.data, x.text
       from step, jsonb_to_recordset(${toItemsJson(commit.items)}::jsonb)
         as x(index integer, item_id text, type text, data jsonb, text text)),
     calls_written as (
-      insert into tool_calls (tenant_id, turn_id, step, call_index, item_id, model_call_id, name, kind, arguments, effect,
+      insert into tool_calls (tenant_id, turn_id, step, call_index, principal_id, item_id, model_call_id, name, kind, arguments, effect,
         item_type, status)
-      select step.tenant_id, step.id, ${commit.step}::integer, x.call_index, x.item_id, x.model_call_id, x.name, x.kind,
+      select step.tenant_id, step.id, ${commit.step}::integer, x.call_index, step.principal_id, x.item_id, x.model_call_id, x.name, x.kind,
         x.arguments, x.effect, x.item_type, x.status
       from step, jsonb_to_recordset(${toCallsJson(commit)}::jsonb)
         as x(call_index integer, item_id text, model_call_id text, name text, kind text, arguments text, effect text,
@@ -159,7 +160,7 @@ export async function recordCalls(
         x.failure_code, x.input_tokens, x.cached_tokens, x.output_tokens, x.reasoning_tokens, x.usage_estimated,
         x.cost_micros, x.first_token_ms, x.duration_ms, ${new Date()}::timestamptz
       from turns t, jsonb_to_recordset(${toLedgerJson(modelCalls)}::jsonb) as ${LEDGER_RECORD}
-      where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text
+      where ${owned(scope, 't')} and t.id = ${turnId}::text
       on conflict do nothing
       returning *)
     update turns t set
@@ -171,7 +172,7 @@ export async function recordCalls(
       cost_micros = t.cost_micros + (select coalesce(sum(l.cost_micros), 0) from ledger l),
       cost_incomplete = t.cost_incomplete or (
         select coalesce(bool_or(l.cost_micros is null and l.input_tokens + l.output_tokens > 0), false) from ledger l)
-    where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text`.execute(connection);
+    where ${owned(scope, 't')} and t.id = ${turnId}::text`.execute(connection);
 }
 
 function totalOf(calls: readonly ModelCallEntry[]): {

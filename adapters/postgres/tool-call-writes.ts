@@ -6,6 +6,7 @@ import type { Scope } from '../../domain/scope.js';
 import type { ToolCallKey, ToolCallStatus } from '../../domain/tool.js';
 import type { Connection } from './database.js';
 import { toJson } from './json-columns.js';
+import { owned } from './ownership.js';
 import { errorJson, fromItemRow, fromToolCallRow, ITEM_COLUMNS, TOOL_CALL_COLUMNS, toSearchText } from './turn-rows.js';
 import type { ItemRow, ToolCallRow } from './turn-rows.js';
 
@@ -22,12 +23,12 @@ export async function claimTool(connection: Connection, scope: Scope, key: ToolC
   const { rows } = await sql<ToolCallRow & { readonly status_before: ToolCallStatus }>`
     with before as (
       select k.tenant_id, ${sql.raw(TOOL_CALL_COLUMNS)} from tool_calls k
-      where k.tenant_id = ${scope.tenantId}::text and k.turn_id = ${key.turnId}::text and k.step = ${key.step}::integer
+      where ${owned(scope, 'k')} and k.turn_id = ${key.turnId}::text and k.step = ${key.step}::integer
         and k.call_index = ${key.callIndex}::integer
       for update),
     claimed as (
       update tool_calls k set status = 'running', attempt = k.attempt + 1, started_at = ${new Date()}::timestamptz
-      where k.tenant_id = ${scope.tenantId}::text and k.turn_id = ${key.turnId}::text and k.step = ${key.step}::integer
+      where ${owned(scope, 'k')} and k.turn_id = ${key.turnId}::text and k.step = ${key.step}::integer
         and k.call_index = ${key.callIndex}::integer and exists (select 1 from before where status in ('pending', 'running'))
       returning k.status, k.attempt)
     select ${sql.raw(UNCHANGED_COLUMNS)}, before.status as status_before,
@@ -37,7 +38,7 @@ export async function claimTool(connection: Connection, scope: Scope, key: ToolC
   if (row === undefined) throw missing(key);
   const items = await sql<ItemRow>`
     select ${sql.raw(ITEM_COLUMNS)} from items i
-    where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${key.turnId}::text and i.step = ${key.step}::integer
+    where ${owned(scope, 'i')} and i.turn_id = ${key.turnId}::text and i.step = ${key.step}::integer
       and i.item_id = ${row.item_id}::text
     order by i.index limit 1`.execute(connection);
   if (items.rows[0] === undefined) throw missing(key);
@@ -63,12 +64,12 @@ export async function commitTool(connection: Connection, scope: Scope, receipt: 
         full_result = ${receipt.fullResult}::text, result_hash = ${receipt.resultHash}::text,
         error = ${errorJson(receipt.error)}::jsonb, duration_ms = ${Math.round(receipt.durationMs)}::bigint,
         finished_at = ${new Date()}::timestamptz
-      where tenant_id = ${scope.tenantId}::text and turn_id = ${receipt.turnId}::text and step = ${receipt.step}::integer
+      where ${owned(scope)} and turn_id = ${receipt.turnId}::text and step = ${receipt.step}::integer
         and call_index = ${receipt.callIndex}::integer and attempt = ${receipt.attempt}::integer and status = 'running'
       returning item_id),
     finished as (
       update items i set data = ${toJson(item)}::jsonb, type = ${item.type}::text, text = ${toSearchText(item)}::text
-      where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${receipt.turnId}::text
+      where ${owned(scope, 'i')} and i.turn_id = ${receipt.turnId}::text
         and i.step = ${receipt.step}::integer and i.item_id = (select r.item_id from receipt r))
     select count(*) as committed from receipt`.execute(connection);
   return Number(rows[0]?.committed ?? 0) === 1;

@@ -8,6 +8,7 @@ import { isTerminal } from '../../domain/turn.js';
 import type { TerminalStatus, TurnRecord, TurnSettings, TurnStatus } from '../../domain/turn.js';
 import type { Connection } from './database.js';
 import { objectColumn } from './json-columns.js';
+import { owned } from './ownership.js';
 import { readTurn } from './turn-path.js';
 import { errorJson } from './turn-rows.js';
 
@@ -26,7 +27,7 @@ export function moveHead(
   return sql`update conversations c set
       head_turn_id = case when ${status}::text <> 'failed' then ${turnId}::text else c.head_turn_id end,
       updated_at = ${now}::timestamptz
-    where ${status}::text is not null and c.tenant_id = ${scope.tenantId}::text
+    where ${status}::text is not null and ${owned(scope, 'c')}
       and c.id = (select ended.conversation_id from ${sql.raw(source)} ended)`;
 }
 
@@ -39,9 +40,7 @@ export async function finishTurn(
 ): Promise<{ turn: TurnRecord; closedNow: boolean }> {
   // Locked first, in a statement of its own: what a step commits up to this moment is then seen by the closing statement.
   const locked = await sql<{ status: TurnStatus }>`
-    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text for update`.execute(
-    connection,
-  );
+    select status from turns where ${owned(scope)} and id = ${turnId}::text for update`.execute(connection);
   const closedNow = locked.rows[0] !== undefined && !isTerminal(locked.rows[0].status);
   if (closedNow) await closeTurn(connection, scope, turnId, ending);
   const turn = await readTurn(connection, scope, turnId);
@@ -55,16 +54,16 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
     with closed as (
       update turns set status = ${ending.status}::text, error = ${errorJson(ending.error)}::jsonb,
         incomplete_reason = ${ending.incompleteReason}::text, completed_at = ${now}::timestamptz
-      where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+      where ${owned(scope)} and id = ${turnId}::text
       returning conversation_id),
     items_ended as (
       update items i set data = jsonb_set(i.data, '{status}',
           case when i.type = 'web_search_call' then '"failed"'::jsonb else '"incomplete"'::jsonb end)
-      where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${turnId}::text and i.direction = 'output'
+      where ${owned(scope, 'i')} and i.turn_id = ${turnId}::text and i.direction = 'output'
         and i.data ->> 'status' in ('in_progress', 'interpreting', 'searching')),
     calls_ended as (
       update tool_calls k set status = 'cancelled', finished_at = ${now}::timestamptz
-      where k.tenant_id = ${scope.tenantId}::text and k.turn_id = ${turnId}::text
+      where ${owned(scope, 'k')} and k.turn_id = ${turnId}::text
         and k.kind = 'tool' and k.status in ('pending', 'running'))
     ${moveHead(scope, turnId, ending.status, 'closed', now)}`.execute(connection);
 }
@@ -72,22 +71,20 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
 /** Children and the conversation's head move up to the deleted turn's parent. */
 export async function removeTurn(connection: Connection, scope: Scope, turnId: string): Promise<boolean> {
   const { rows } = await sql<{ status: TurnStatus }>`
-    select status from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text for update`.execute(
-    connection,
-  );
+    select status from turns where ${owned(scope)} and id = ${turnId}::text for update`.execute(connection);
   if (rows[0] === undefined) return false;
   if (!isTerminal(rows[0].status)) {
     throw failure('response.still-running', `the response ${turnId} has not ended; cancel it first`);
   }
   await sql`
     with gone as (
-      delete from turns where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text
+      delete from turns where ${owned(scope)} and id = ${turnId}::text
       returning parent_id, conversation_id),
     children as (
       update turns t set parent_id = (select gone.parent_id from gone)
-      where t.tenant_id = ${scope.tenantId}::text and t.parent_id = ${turnId}::text)
+      where ${owned(scope, 't')} and t.parent_id = ${turnId}::text)
     update conversations c set head_turn_id = (select gone.parent_id from gone)
-    where c.tenant_id = ${scope.tenantId}::text and c.id = (select gone.conversation_id from gone)
+    where ${owned(scope, 'c')} and c.id = (select gone.conversation_id from gone)
       and c.head_turn_id = ${turnId}::text`.execute(connection);
   return true;
 }

@@ -6,6 +6,7 @@ import type { ItemPage, PageQuery, StepContext } from '../../domain/ports/turn-s
 import type { Scope } from '../../domain/scope.js';
 import type { StoredItem, TurnRecord } from '../../domain/turn.js';
 import type { Connection } from './database.js';
+import { owned } from './ownership.js';
 import {
   fromItemRow,
   fromToolCallRow,
@@ -22,7 +23,7 @@ const MAX_PATH_TURNS = 10_000;
 export async function readTurn(connection: Connection, scope: Scope, turnId: string): Promise<TurnRecord | null> {
   const { rows } = await sql<TurnRow>`
     select ${sql.raw(TURN_COLUMNS)} from turns t
-    where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text`.execute(connection);
+    where ${owned(scope, 't')} and t.id = ${turnId}::text`.execute(connection);
   return rows[0] === undefined ? null : fromTurnRow(rows[0]);
 }
 
@@ -35,7 +36,7 @@ function chainFrom(scope: Scope, turnId: string, untilCompaction = false): RawBu
     : sql``;
   return sql`chain as (
     select t.tenant_id, t.id, t.parent_id, t.depth, 1 as length from turns t
-    where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text
+    where ${owned(scope, 't')} and t.id = ${turnId}::text
     union all
     select p.tenant_id, p.id, p.parent_id, p.depth, c.length + 1
     from chain c join turns p on p.tenant_id = c.tenant_id and p.id = c.parent_id
@@ -92,7 +93,7 @@ function toCall(row: PathRow): ReturnType<typeof fromToolCallRow> {
 export async function readOutput(connection: Connection, scope: Scope, turnId: string): Promise<readonly StoredItem[]> {
   const { rows } = await sql<ItemRow>`
     select ${sql.raw(ITEM_COLUMNS)} from items i
-    where i.tenant_id = ${scope.tenantId}::text and i.turn_id = ${turnId}::text and i.direction = 'output'
+    where ${owned(scope, 'i')} and i.turn_id = ${turnId}::text and i.direction = 'output'
     order by i.step, i.index`.execute(connection);
   return rows.map(fromItemRow);
 }

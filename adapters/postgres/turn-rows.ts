@@ -24,8 +24,8 @@ export type TurnRow = Pick<
   Selectable<TurnTable>,
   Exclude<keyof TurnTable, 'depth' | 'idempotency_key' | 'request_hash' | 'next_sequence'>
 >;
-export type ItemRow = Omit<Selectable<ItemTable>, 'tenant_id' | 'item_id' | 'type' | 'text'>;
-export type ToolCallRow = Omit<Selectable<ToolCallTable>, 'tenant_id'>;
+export type ItemRow = Omit<Selectable<ItemTable>, 'tenant_id' | 'principal_id' | 'item_id' | 'type' | 'text'>;
+export type ToolCallRow = Omit<Selectable<ToolCallTable>, 'tenant_id' | 'principal_id'>;
 
 /** The columns of `fromTurnRow`, for SQL text; `t` is the table's alias. */
 export const TURN_COLUMNS = [

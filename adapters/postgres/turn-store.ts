@@ -5,6 +5,7 @@ import type { TurnStore } from '../../domain/ports/turn-store.js';
 import { acceptTurn } from './accept-turn.js';
 import type { Database } from './database.js';
 import { toJson } from './json-columns.js';
+import { owned } from './ownership.js';
 import { claimStep, commitStep, recordCalls, reserveSequence } from './step-writes.js';
 import { claimTool, commitTool } from './tool-call-writes.js';
 import { finishTurn, listOpenTurns, purgeUnstoredTurns, removeTurn } from './turn-endings.js';
@@ -37,14 +38,14 @@ export function createTurnStore(database: Database): TurnStore {
       database.write(scope, async (connection) => {
         await sql`
           update turns set last_sequence = greatest(last_sequence, ${lastSequence}::bigint)
-          where tenant_id = ${scope.tenantId}::text and id = ${turnId}::text`.execute(connection);
+          where ${owned(scope)} and id = ${turnId}::text`.execute(connection);
       }),
     replaceItem: (scope, turnId, step, index, item) =>
       database.write(scope, async (connection) => {
         const { numAffectedRows } = await sql`
           update items set data = ${toJson(item)}::jsonb, item_id = ${item.id}::text, type = ${item.type}::text,
             text = ${toSearchText(item)}::text
-          where tenant_id = ${scope.tenantId}::text and turn_id = ${turnId}::text and step = ${step}::integer
+          where ${owned(scope)} and turn_id = ${turnId}::text and step = ${step}::integer
             and index = ${index}::integer`.execute(connection);
         if (numAffectedRows !== 1n) {
           throw failure('item.not-found', `there is no item ${String(index)} in step ${String(step)} of ${turnId}`);

@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import type { RecordedModelCall, UsageStore, UsageTotals } from '../../domain/ports/usage-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { Connection, Database } from './database.js';
+import { owned } from './ownership.js';
 
 const MAX_CALLS = 1_000;
 
@@ -34,9 +35,7 @@ async function sumConversation(connection: Connection, scope: Scope, conversatio
       coalesce(bool_or(usage_estimated), false) as usage_estimated, coalesce(sum(cost_micros), 0) as cost_micros,
       coalesce(bool_or(cost_incomplete), false) as cost_incomplete
     from turns
-    where tenant_id = ${scope.tenantId}::text and conversation_id = ${conversationId}::text and kind = 'response'`.execute(
-    connection,
-  );
+    where ${owned(scope)} and conversation_id = ${conversationId}::text and kind = 'response'`.execute(connection);
   const [row] = rows;
   if (row === undefined) throw new Error('a sum without a group always has a row');
   return {
@@ -63,7 +62,7 @@ async function readCalls(connection: Connection, scope: Scope, turnId: string): 
   const { rows } = await sql<CallRow>`
     select step, attempt, model, outcome, failure_code, input_tokens, cached_tokens, output_tokens, reasoning_tokens,
       usage_estimated, cost_micros, first_token_ms, duration_ms, created_at
-    from model_calls where tenant_id = ${scope.tenantId}::text and turn_id = ${turnId}::text
+    from model_calls where ${owned(scope)} and turn_id = ${turnId}::text
     order by step, attempt, index limit ${MAX_CALLS}::integer`.execute(connection);
   return rows.map((row) => ({
     step: row.step,

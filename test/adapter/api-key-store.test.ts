@@ -22,7 +22,7 @@ function aKey(changes: Partial<NewApiKey> = {}): NewApiKey {
 describeOnDatabases('API key store', (open) => {
   it('create -> found by its hash without a scope, and in the list of its tenant only', async () => {
     const keys = createApiKeyStore(open().database);
-    const scope = await open().newScope();
+    const scope = await open().newScope({ scopes: ['admin'] });
     const key = aKey({ expiresAtMs: 1_900_000_000_000 });
     const made = await keys.create(scope, key);
     expect(made).toMatchObject({ tenantId: scope.tenantId, scopes: ['read', 'write'], revokedAtMs: null });
@@ -30,14 +30,14 @@ describeOnDatabases('API key store', (open) => {
     expect(await keys.findByHash(key.hash)).toEqual(made);
     expect(await keys.findByHash('no such hash')).toBeNull();
     expect(await keys.list(scope)).toEqual([made]);
-    expect(await keys.list(await open().newScope())).toEqual([]);
+    expect(await keys.list(await open().newScope({ scopes: ['admin'] }))).toEqual([]);
   });
 
   it('create: a value that is there, even in another tenant -> request.invalid', async () => {
     const keys = createApiKeyStore(open().database);
     const key = aKey();
-    await keys.create(await open().newScope(), key);
-    await expect(keys.create(await open().newScope(), { ...aKey(), hash: key.hash })).rejects.toMatchObject({
+    await keys.create(await open().newScope({ scopes: ['admin'] }), key);
+    await expect(keys.create(await open().newScope({ scopes: ['admin'] }), { ...aKey(), hash: key.hash })).rejects.toMatchObject({
       code: 'request.invalid',
     });
   });
@@ -49,10 +49,10 @@ describeOnDatabases('API key store', (open) => {
 
   it('revoke -> still found, with the time of the first revocation; another tenant cannot', async () => {
     const keys = createApiKeyStore(open().database);
-    const scope = await open().newScope();
+    const scope = await open().newScope({ scopes: ['admin'] });
     const key = aKey();
     await keys.create(scope, key);
-    expect(await keys.revoke(await open().newScope(), key.id)).toBe(false);
+    expect(await keys.revoke(await open().newScope({ scopes: ['admin'] }), key.id)).toBe(false);
     expect(await keys.revoke(scope, key.id)).toBe(true);
     const revoked = await keys.findByHash(key.hash);
     expect(revoked?.revokedAtMs).toEqual(expect.any(Number));
@@ -62,7 +62,7 @@ describeOnDatabases('API key store', (open) => {
 
   it('hasAdminKey: no key, an expired, a revoked, a read-only one -> false; a usable admin key -> true', async () => {
     const keys = createApiKeyStore(open().database);
-    const scope = await open().newScope();
+    const scope = await open().newScope({ scopes: ['admin'] });
     const revoked = aKey({ scopes: ['admin'] });
     expect(await keys.hasAdminKey(scope.tenantId)).toBe(false);
     await keys.create(scope, aKey({ scopes: ['admin'], expiresAtMs: Date.now() - 1 }));
@@ -76,7 +76,7 @@ describeOnDatabases('API key store', (open) => {
 
   it('ensureTenant: twice -> the first name stays', async () => {
     const keys = createApiKeyStore(open().database);
-    const scope = await open().newScope();
+    const scope = await open().newScope({ scopes: ['admin'] });
     await keys.ensureTenant(scope.tenantId, 'another name');
     const rows = await open().database.read(scope, (connection) =>
       connection.selectFrom('tenants').selectAll().execute(),

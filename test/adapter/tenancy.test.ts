@@ -1,6 +1,6 @@
 /**
- * Proven: the database itself keeps tenants apart, on every table, and shows nothing when role or tenant are missing; what
- * the stores answer for another tenant's ids is what they answer for unknown ones.
+ * Proven: the database itself keeps tenants apart, and the users of a tenant, on every table, and shows nothing when role,
+ * tenant or principal are missing; what the stores answer for somebody else's ids is what they answer for unknown ones.
  */
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -15,7 +15,9 @@ import { createFileIndex } from '../../adapters/postgres/file-index.js';
 import { migrate } from '../../adapters/postgres/migrate.js';
 import { ensureRoles } from '../../adapters/postgres/migrations/row-level-security.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
+import { createUsageStore } from '../../adapters/postgres/usage-store.js';
 import { newId } from '../../domain/ids.js';
+import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { describeOnDatabases } from '../support/database.js';
 import { copyEmptyDatabase } from '../support/pglite-template.js';
@@ -42,7 +44,15 @@ const TABLES = [
   'model_calls',
   'api_keys',
   'files',
+  'revoked_principals',
 ];
+/** Of these, what belongs to a tenant as a whole. */
+const OF_TENANT = ['tenants'];
+/** Tables that another test proves in the same way. */
+const ELSEWHERE: readonly string[] = [];
+
+const asUser = ({ tenantId, principalId }: Scope): string =>
+  `begin; set local role turnstone_app; set local turnstone.tenant = '${tenantId}'; set local turnstone.principal = '${principalId}'`;
 
 describeOnDatabases('tenancy', (open) => {
   /** At least one row of a tenant in every table. */
@@ -79,6 +89,12 @@ describeOnDatabases('tenancy', (open) => {
       purpose: 'user_data',
       createdAtMs: Date.now(),
     });
+    await database.write(scope, (connection) =>
+      connection
+        .insertInto('revoked_principals')
+        .values({ tenant_id: scope.tenantId, principal_id: scope.principalId, revoked_at: new Date() })
+        .execute(),
+    );
     return { conversationId: conversation.id, turnId: turn.id, itemId: item.id };
   };
   const countAll = async (connection: Connection): Promise<Record<string, number>> => {
@@ -120,9 +136,45 @@ describeOnDatabases('tenancy', (open) => {
     expect(await open().database.read(theirs, countAll)).toEqual({ ...all(0), tenants: 1 });
   });
 
-  it('the role without a tenant, or with an empty one -> no rows in any table', async () => {
-    await fill(await open().newScope());
+  it('another user of the tenant -> sees no row of any table with an owner; an administrator and the product see all', async () => {
+    const mine = await open().newScope();
+    await fill(mine);
+    const { tenantId } = mine;
+    const colleague = aScope({ tenantId, principalId: 'user-2' });
+    expect(await open().database.read(colleague, countAll)).toEqual({
+      ...all(0),
+      ...Object.fromEntries(OF_TENANT.map((table) => [table, 1])),
+    });
+    for (const wide of [
+      aScope({ tenantId, principalId: 'user-2', scopes: ['admin'] }),
+      internalScope(tenantId, 'turn'),
+    ])
+      expect(await open().database.read(wide, countAll)).toEqual({ ...all(1), items: 2 });
+  });
+
+  it('every table of the schema -> has its line in this test', async () => {
+    const { rows } = await open().sqlPool.pool.query<{ relname: string }>(
+      `select relname from pg_class where relkind = 'r' and relnamespace = current_schema()::regnamespace
+         and relname not like 'kysely%' order by relname`,
+    );
+    const unknown = rows
+      .map(({ relname }) => relname)
+      .filter((name) => !TABLES.includes(name) && !ELSEWHERE.includes(name));
+    expect(
+      unknown,
+      'add the table to TABLES and a row of it to fill(), so that its row-level security is proven',
+    ).toEqual([]);
+  });
+
+  it('the role without a tenant or a principal, or with empty ones -> no rows in any table', async () => {
+    const scope = await open().newScope();
+    await fill(scope);
+    const tenantOnly = `begin; set local role turnstone_app; set local turnstone.tenant = '${scope.tenantId}'`;
     for (const table of TABLES) {
+      if (!OF_TENANT.includes(table)) {
+        expect(await rawCount(tenantOnly, table)).toBe(0);
+        expect(await rawCount(`${tenantOnly}; set local turnstone.principal = ''`, table)).toBe(0);
+      }
       expect(await rawCount('begin; set local role turnstone_app', table)).toBe(0);
       expect(await rawCount(`begin; set local role turnstone_app; set local turnstone.tenant = ''`, table)).toBe(0);
     }
@@ -140,7 +192,7 @@ describeOnDatabases('tenancy', (open) => {
     const { pool } = open().sqlPool;
     const client = await pool.connect();
     try {
-      await client.query(`begin; set local role turnstone_app; set local turnstone.tenant = '${scope.tenantId}'`);
+      await client.query(asUser(scope));
       expect((await client.query('select 1 from turns')).rowCount).toBe(1);
       await client.query('commit');
       await client.query('begin; set local role turnstone_app');
@@ -151,14 +203,23 @@ describeOnDatabases('tenancy', (open) => {
     }
   });
 
-  it('a write under another tenant -> refused by the database', async () => {
+  it('a write under another tenant or another user -> refused by the database', async () => {
     const mine = await open().newScope();
     const theirs = await open().newScope();
-    const writing = open().database.write(mine, (connection) =>
+    for (const [tenant_id, principal_id] of [
+      [theirs.tenantId, mine.principalId],
+      [mine.tenantId, 'user-2'],
+    ] as const)
+      await refusedWrite(mine, tenant_id, principal_id);
+  });
+
+  const refusedWrite = async (scope: Scope, tenant_id: string, principal_id: string): Promise<void> => {
+    const writing = open().database.write(scope, (connection) =>
       connection
         .insertInto('files')
         .values({
-          tenant_id: theirs.tenantId,
+          tenant_id,
+          principal_id,
           id: newId('file'),
           filename: 'x',
           mime_type: 'text/plain',
@@ -171,6 +232,13 @@ describeOnDatabases('tenancy', (open) => {
     );
     await expect(writing).rejects.toMatchObject({ code: 'server.internal' });
     await expect(writing).rejects.toThrow('42501');
+  };
+
+  it('a principal id with a quote, a backslash or a star -> refused before any SQL', async () => {
+    for (const principalId of ["x'; reset role; --", 'x\\', '', '*', 'a b', '-', "x' or '1'='1"]) {
+      const scope = aScope({ principalId });
+      await expect(open().database.read(scope, countAll)).rejects.toMatchObject({ code: 'request.invalid' });
+    }
   });
 
   it('a tenant id with a quote or a backslash -> refused before any SQL', async () => {
@@ -189,61 +257,72 @@ describeOnDatabases('tenancy', (open) => {
     }
   });
 
-  it('search as a tenant -> the function applies the tenant, not the caller', async () => {
+  it('search as a user -> the function applies tenant and principal, not the caller', async () => {
     const mine = await open().newScope();
     await fill(mine);
     const found = async (begin: string): Promise<number> => rawCount(begin, `turnstone_search('secret', 100)`);
-    expect(await found(`begin; set local role turnstone_app; set local turnstone.tenant = '${mine.tenantId}'`)).toBe(1);
+    expect(await found(asUser(mine))).toBe(1);
+    expect(await found(asUser({ ...mine, principalId: '*' }))).toBe(1);
+    expect(await found(asUser({ ...mine, principalId: 'user-2' }))).toBe(0);
+    expect(await found(`begin; set local role turnstone_app; set local turnstone.tenant = '${mine.tenantId}'`)).toBe(0);
     expect(await found('begin; set local role turnstone_app')).toBe(0);
     expect(await found(`begin; set local role turnstone_app; set local turnstone.tenant = 'nobody'`)).toBe(0);
   });
 
-  it("another tenant's ids -> answered as unknown ids by every method", async () => {
-    const { database } = open();
-    const mine = await open().newScope();
-    const theirs = await open().newScope();
-    const { conversationId, turnId, itemId } = await fill(mine);
-    const turns = createTurnStore(database);
-    const conversations = createConversationStore(database);
-    const page = { after: null, limit: 5, order: 'asc' } as const;
-    const key = { turnId, step: 1, callIndex: 0 };
-    expect(await turns.get(theirs, turnId)).toBeNull();
-    expect(await turns.output(theirs, turnId)).toEqual([]);
-    expect(await turns.loadContext(theirs, turnId)).toBeNull();
-    expect(await turns.commitStep(theirs, aStepCommit({ turnId }))).toBeNull();
-    expect(await turns.commitTool(theirs, aReceipt(turnId))).toBe(false);
-    expect(await turns.fullResult(theirs, turnId, itemId)).toBeNull();
-    expect(await turns.remove(theirs, turnId)).toBe(false);
-    expect(await conversations.get(theirs, conversationId)).toBeNull();
-    expect(await conversations.update(theirs, conversationId, { title: 'mine now' })).toBeNull();
-    expect(await conversations.remove(theirs, conversationId)).toBe(false);
-    expect(await conversations.item(theirs, conversationId, itemId)).toBeNull();
-    expect(await conversations.removeItem(theirs, conversationId, itemId)).toBe(false);
-    expect(await conversations.export(theirs, conversationId)).toBeNull();
-    const refused = {
-      'response.not-found': [
-        () => turns.inputItems(theirs, turnId, page),
-        () => turns.claimStep(theirs, { turnId, step: 1 }),
-        () => turns.finish(theirs, turnId, anEnding()),
-        () => turns.reserveSequence(theirs, turnId),
-        () => turns.accept(theirs, aNewTurn({ parentId: turnId })),
-      ],
-      'item.not-found': [
-        () => turns.claimTool(theirs, key),
-        () => turns.replaceItem(theirs, turnId, 0, 0, aMessage('mine now')),
-      ],
-      'conversation.not-found': [
-        () => turns.accept(theirs, aNewTurn({ conversationId })),
-        () => conversations.items(theirs, conversationId, page),
-        () => conversations.addItems(theirs, conversationId, newId('response'), []),
-      ],
-    };
-    for (const [code, calls] of Object.entries(refused)) {
-      for (const call of calls) await expect(call()).rejects.toMatchObject({ code });
-    }
-    await turns.recordLastSequence(theirs, turnId, 5);
-    expect(await turns.get(mine, turnId)).toMatchObject({ status: 'in_progress', lastSequence: null });
-  });
+  it.each(['another tenant', 'another user of the tenant'])(
+    'ids used by %s -> unknown to every method',
+    async (who) => {
+      const { database } = open();
+      const mine = await open().newScope();
+      const theirs =
+        who === 'another tenant' ? await open().newScope() : aScope({ tenantId: mine.tenantId, principalId: 'user-2' });
+      const { conversationId, turnId, itemId } = await fill(mine);
+      const turns = createTurnStore(database);
+      const conversations = createConversationStore(database);
+      const page = { after: null, limit: 5, order: 'asc' } as const;
+      const key = { turnId, step: 1, callIndex: 0 };
+      expect(await turns.get(theirs, turnId)).toBeNull();
+      expect(await turns.output(theirs, turnId)).toEqual([]);
+      expect(await turns.loadContext(theirs, turnId)).toBeNull();
+      expect(await turns.commitStep(theirs, aStepCommit({ turnId }))).toBeNull();
+      expect(await turns.commitTool(theirs, aReceipt(turnId))).toBe(false);
+      expect(await turns.fullResult(theirs, turnId, itemId)).toBeNull();
+      expect(await turns.remove(theirs, turnId)).toBe(false);
+      expect(await conversations.get(theirs, conversationId)).toBeNull();
+      expect(await conversations.update(theirs, conversationId, { title: 'mine now' })).toBeNull();
+      expect(await conversations.remove(theirs, conversationId)).toBe(false);
+      expect(await conversations.item(theirs, conversationId, itemId)).toBeNull();
+      expect(await conversations.removeItem(theirs, conversationId, itemId)).toBe(false);
+      expect(await conversations.export(theirs, conversationId)).toBeNull();
+      const refused = {
+        'response.not-found': [
+          () => turns.inputItems(theirs, turnId, page),
+          () => turns.claimStep(theirs, { turnId, step: 1 }),
+          () => turns.finish(theirs, turnId, anEnding()),
+          () => turns.reserveSequence(theirs, turnId),
+          () => turns.accept(theirs, aNewTurn({ parentId: turnId })),
+        ],
+        'item.not-found': [
+          () => turns.claimTool(theirs, key),
+          () => turns.replaceItem(theirs, turnId, 0, 0, aMessage('mine now')),
+        ],
+        'conversation.not-found': [
+          () => turns.accept(theirs, aNewTurn({ conversationId })),
+          () => conversations.items(theirs, conversationId, page),
+          () => conversations.addItems(theirs, conversationId, newId('response'), []),
+        ],
+      };
+      for (const [code, calls] of Object.entries(refused)) {
+        for (const call of calls) await expect(call()).rejects.toMatchObject({ code });
+      }
+      await turns.recordLastSequence(theirs, turnId, 5);
+      expect(await conversations.list(theirs, { ...page, q: null, archived: 'any' })).toMatchObject({ hits: [] });
+      expect(await conversations.list(theirs, { ...page, q: 'secret', archived: 'any' })).toMatchObject({ hits: [] });
+      expect(await createUsageStore(database).ofConversation(theirs, conversationId)).toMatchObject({ turns: 0 });
+      expect(await createUsageStore(database).callsOf(theirs, turnId)).toEqual([]);
+      expect(await turns.get(mine, turnId)).toMatchObject({ status: 'in_progress', lastSequence: null });
+    },
+  );
 
   it('migrate: two processes meet on a new database -> both end well, and it works', async ({ skip }) => {
     const { pool, kind } = open().sqlPool;

@@ -1,7 +1,8 @@
 /** The tables the in-memory stores share, and the walks over them. */
 import type { Conversation } from '../../domain/ports/conversation-store.js';
 import type { ItemPage, PageQuery } from '../../domain/ports/turn-store.js';
-import type { Scope } from '../../domain/scope.js';
+import { seesWholeTenant } from '../../domain/scope.js';
+import type { Owner, Scope } from '../../domain/scope.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import { isTerminal } from '../../domain/turn.js';
@@ -34,14 +35,20 @@ export function createMemoryTables(): MemoryTables {
   return { turns: new Map(), conversations: new Map() };
 }
 
+/** The owner's, or whoever sees the whole tenant. */
+export function isMine(scope: Scope, owner: Owner): boolean {
+  if (owner.tenantId !== scope.tenantId) return false;
+  return seesWholeTenant(scope) || owner.principalId === scope.principalId;
+}
+
 export function rowOf(tables: MemoryTables, scope: Scope, id: string): TurnRow | null {
   const row = tables.turns.get(id);
-  return row?.turn.tenantId === scope.tenantId ? row : null;
+  return row !== undefined && isMine(scope, row.turn) ? row : null;
 }
 
 export function conversationOf(tables: MemoryTables, scope: Scope, id: string): Conversation | null {
   const row = tables.conversations.get(id);
-  return row?.tenantId === scope.tenantId ? row.value : null;
+  return row !== undefined && isMine(scope, { ...row.value, tenantId: row.tenantId }) ? row.value : null;
 }
 
 export function setConversation(tables: MemoryTables, scope: Scope, value: Conversation): Conversation {

@@ -37,6 +37,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const same = [...tables.turns.values()].find(
         (row) =>
           row.turn.tenantId === scope.tenantId &&
+          row.turn.principalId === scope.principalId &&
           turn.idempotencyKey !== null &&
           row.idempotencyKey === turn.idempotencyKey,
       );

@@ -8,9 +8,18 @@ import type { Conversation, ConversationStore } from '../../domain/ports/convers
 import type { FileRecord, FileStore } from '../../domain/ports/file-store.js';
 import type { UsageStore } from '../../domain/ports/usage-store.js';
 import { addUsage, NO_USAGE } from '../../domain/pricing.js';
+import type { Owner, Scope } from '../../domain/scope.js';
 import type { StoredItem } from '../../domain/turn.js';
 import { aTurn } from './turn-builders.js';
-import { conversationOf, inOrder, pageOf, pathTo, runningIn, setConversation } from './in-memory-stores-tables.js';
+import {
+  conversationOf,
+  inOrder,
+  isMine,
+  pageOf,
+  pathTo,
+  runningIn,
+  setConversation,
+} from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
 
 const toRow = (turn: TurnRow['turn'], items: readonly StoredItem[]): TurnRow => ({
@@ -53,7 +62,7 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
     get: async (scope, id) => conversationOf(tables, scope, id),
     async list(scope, query) {
       const own = [...tables.conversations.values()]
-        .filter((row) => row.tenantId === scope.tenantId)
+        .filter((row) => isMine(scope, { ...row.value, tenantId: row.tenantId }))
         .map((row) => row.value);
       const shown = own.filter((value) => query.archived === 'any' || value.archived === query.archived);
       const hits = shown
@@ -103,6 +112,7 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
       const node = aTurn({
         id: nodeId,
         tenantId: scope.tenantId,
+        principalId: found.principalId,
         kind: 'items',
         conversationId: id,
         parentId: found.headTurnId,
@@ -134,6 +144,7 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
           ...turn,
           id: turnId,
           tenantId: scope.tenantId,
+          principalId: scope.principalId,
           conversationId: id,
           parentId: renamed(turn.parentId),
         };
@@ -148,6 +159,7 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
       return setConversation(tables, scope, {
         ...bundle.conversation,
         id,
+        principalId: scope.principalId,
         headTurnId: renamed(bundle.conversation.headTurnId),
       });
     },
@@ -179,25 +191,26 @@ export function createInMemoryApiKeyStore(): ApiKeyStore {
 }
 
 export function createInMemoryFileStore(): FileStore & { count(): number } {
-  const files = new Map<string, { tenantId: string; record: FileRecord; content: Uint8Array }>();
+  const files = new Map<string, Owner & { record: FileRecord; content: Uint8Array }>();
+  const find = (scope: Scope, id: string): { record: FileRecord; content: Uint8Array } | null => {
+    const row = files.get(id);
+    return row !== undefined && isMine(scope, row) ? row : null;
+  };
   return {
     count: () => files.size,
     async put(scope, { content, ...file }) {
       const sha256 = createHash('sha256').update(content).digest('hex');
       const record = { ...file, id: newId('file'), bytes: content.length, sha256, createdAtMs: Date.now() };
-      files.set(record.id, { tenantId: scope.tenantId, record, content });
+      files.set(record.id, { tenantId: scope.tenantId, principalId: scope.principalId, record, content });
       return record;
     },
-    async get(scope, id) {
-      const row = files.get(id);
-      return row?.tenantId === scope.tenantId ? row.record : null;
-    },
+    get: async (scope, id) => find(scope, id)?.record ?? null,
     async read(scope, id) {
-      const row = files.get(id);
-      if (row?.tenantId !== scope.tenantId) throw failure('file.not-found', `there is no file ${id}`);
+      const row = find(scope, id);
+      if (row === null) throw failure('file.not-found', `there is no file ${id}`);
       return row.content;
     },
-    remove: async (scope, id) => files.get(id)?.tenantId === scope.tenantId && files.delete(id),
+    remove: async (scope, id) => find(scope, id) !== null && files.delete(id),
   };
 }
 
@@ -207,7 +220,7 @@ export function createInMemoryUsageStore(tables: MemoryTables): UsageStore {
     async ofConversation(scope, conversationId) {
       const turns = [...tables.turns.values()]
         .map((row) => row.turn)
-        .filter((turn) => turn.tenantId === scope.tenantId && turn.conversationId === conversationId);
+        .filter((turn) => isMine(scope, turn) && turn.conversationId === conversationId);
       return {
         turns: turns.length,
         usage: turns.map((turn) => turn.usage).reduce(addUsage, NO_USAGE),

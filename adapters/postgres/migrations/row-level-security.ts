@@ -1,6 +1,6 @@
 /**
- * Roles and row-level security. `turnstone_app` sees the rows of the transaction's tenant, `turnstone_system` what the few
- * system-wide methods need. Neither can log in or owns anything; the login role switches to one of them per transaction.
+ * Roles and row-level security. `turnstone_app` sees the rows of the transaction's tenant and principal, `turnstone_system`
+ * what the few system-wide methods need. Neither can log in or owns anything; the login role switches to one of them per transaction.
  */
 import { sql } from 'kysely';
 import type { Kysely } from 'kysely';
@@ -43,8 +43,20 @@ export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
   }
 }
 
+/** The rows of the transaction's tenant. */
+const OF_TENANT = `tenant_id = current_setting('turnstone.tenant', true)`;
 /**
- * Row-level security on all tables: enabled, forced on the owner, and closed to every role but ours.
+ * Of these, the rows of the transaction's principal; `*` is the whole tenant, for administrators and the product's own work.
+ * A setting that is missing is null or empty, and nobody has that name.
+ */
+const OF_OWNER = `${OF_TENANT} and (principal_id = current_setting('turnstone.principal', true)
+          or current_setting('turnstone.principal', true) = '*')`;
+
+type SystemGrants = Readonly<Record<string, readonly Privilege[]>>;
+
+/**
+ * Row-level security on tables that belong to a tenant as a whole: enabled, forced on the owner of the table, and closed to
+ * every role but ours. Needs the column `tenant_id`. For what belongs to one user take `isolateOwners`.
  *
  * The rows of all tenants need the very role, not a membership: before PostgreSQL 16 the login role inherits what the
  * system role may do, and would see them in any statement outside of a transaction of ours.
@@ -52,7 +64,47 @@ export async function ensureRoles(db: Kysely<unknown>): Promise<void> {
 export async function isolateTenants(
   db: Kysely<unknown>,
   tables: readonly string[],
-  systemGrants: Readonly<Record<string, readonly Privilege[]>>,
+  systemGrants: SystemGrants,
+): Promise<void> {
+  await isolate(db, tables, systemGrants, { name: 'tenant_rows', condition: OF_TENANT });
+}
+
+/**
+ * The same for tables whose rows belong to one principal of the tenant: they need the columns `tenant_id` and
+ * `principal_id`, the latter in every row of a child table too, so that no policy has to look into another table.
+ *
+ * Other principals of the tenant see nothing; administrators and the product's own work see the tenant.
+ */
+export async function isolateOwners(
+  db: Kysely<unknown>,
+  tables: readonly string[],
+  systemGrants: SystemGrants = {},
+): Promise<void> {
+  await isolate(db, tables, systemGrants, { name: 'owner_rows', condition: OF_OWNER });
+}
+
+/** For tables that `isolateTenants` was called for before they had an owner. */
+export async function narrowToOwners(db: Kysely<unknown>, tables: readonly string[]): Promise<void> {
+  for (const table of tables) {
+    await sql.raw(`drop policy tenant_rows on ${table}`).execute(db);
+    await sql.raw(policyFor(table, { name: 'owner_rows', condition: OF_OWNER })).execute(db);
+  }
+}
+
+interface Policy {
+  readonly name: string;
+  readonly condition: string;
+}
+
+function policyFor(table: string, { name, condition }: Policy): string {
+  return `create policy ${name} on ${table} for all to turnstone_app using (${condition}) with check (${condition})`;
+}
+
+async function isolate(
+  db: Kysely<unknown>,
+  tables: readonly string[],
+  systemGrants: SystemGrants,
+  policy: Policy,
 ): Promise<void> {
   await sql
     .raw(
@@ -65,9 +117,7 @@ export async function isolateTenants(
       `alter table ${table} enable row level security`,
       `alter table ${table} force row level security`,
       `grant select, insert, update, delete on ${table} to turnstone_app`,
-      `create policy tenant_rows on ${table} for all to turnstone_app
-        using (tenant_id = current_setting('turnstone.tenant', true))
-        with check (tenant_id = current_setting('turnstone.tenant', true))`,
+      policyFor(table, policy),
       ...(granted.length === 0
         ? []
         : [
