@@ -45,14 +45,25 @@ const TABLES = [
   'api_keys',
   'files',
   'revoked_principals',
+  'tenant_keys',
+  'turn_credentials',
+  'audit_log',
 ];
 /** Of these, what belongs to a tenant as a whole. */
-const OF_TENANT = ['tenants'];
+const OF_TENANT = ['tenants', 'tenant_keys', 'turn_credentials', 'audit_log'];
 /** Tables that another test proves in the same way. */
 const ELSEWHERE: readonly string[] = [];
 
 const asUser = ({ tenantId, principalId }: Scope): string =>
   `begin; set local role turnstone_app; set local turnstone.tenant = '${tenantId}'; set local turnstone.principal = '${principalId}'`;
+
+const rowsOfTenant = (tenantId: string, turnId: string): string[] => [
+  `insert into tenant_keys (tenant_id, id, master_id, wrapped, created_at) values ('${tenantId}', 'k', 'm', '', now())`,
+  `insert into turn_credentials (tenant_id, turn_id, provider, sealed, created_at)
+     values ('${tenantId}', '${turnId}', 'p', '', now())`,
+  `insert into audit_log (tenant_id, number, at, principal_id, action, subject, details, request_id, previous_hash, hash)
+     values ('${tenantId}', 1, now(), 'p', 'a', 's', '{}', 'r', '', '')`,
+];
 
 describeOnDatabases('tenancy', (open) => {
   /** At least one row of a tenant in every table. */
@@ -89,6 +100,8 @@ describeOnDatabases('tenancy', (open) => {
       purpose: 'user_data',
       createdAtMs: Date.now(),
     });
+    for (const statement of rowsOfTenant(scope.tenantId, turn.id))
+      await database.write(scope, (connection) => sql.raw(statement).execute(connection));
     await database.write(scope, (connection) =>
       connection
         .insertInto('revoked_principals')
