@@ -5,7 +5,6 @@
  * PGlite has one connection, so work must use the connection it is handed; asking for another inside waits for ever.
  */
 import { Kysely, PostgresDialect, sql } from 'kysely';
-import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { Scope } from '../../domain/scope.js';
 import { createClientPool } from './client-pool.js';

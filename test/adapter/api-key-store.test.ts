@@ -37,7 +37,9 @@ describeOnDatabases('API key store', (open) => {
     const keys = createApiKeyStore(open().database);
     const key = aKey();
     await keys.create(await open().newScope({ scopes: ['admin'] }), key);
-    await expect(keys.create(await open().newScope({ scopes: ['admin'] }), { ...aKey(), hash: key.hash })).rejects.toMatchObject({
+    await expect(
+      keys.create(await open().newScope({ scopes: ['admin'] }), { ...aKey(), hash: key.hash }),
+    ).rejects.toMatchObject({
       code: 'request.invalid',
     });
   });

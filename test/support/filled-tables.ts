@@ -1,0 +1,83 @@
+/** A row of one owner in every table of the schema: what tests of row-level security look for. */
+import { sql } from 'kysely';
+import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
+import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
+import type { Database } from '../../adapters/postgres/database.js';
+import { createFileIndex } from '../../adapters/postgres/file-index.js';
+import { createTurnStore } from '../../adapters/postgres/turn-store.js';
+import { newId } from '../../domain/ids.js';
+import type { Scope } from '../../domain/scope.js';
+import { aCallingStep, aMessage, aNewTurn, aToolItem } from './turn-builders.js';
+
+/** Every table; a new one is added here, with a row of it in `fillTables`. */
+export const TABLES = [
+  'tenants',
+  'conversations',
+  'turns',
+  'turn_steps',
+  'items',
+  'tool_calls',
+  'model_calls',
+  'api_keys',
+  'files',
+  'revoked_principals',
+  'tenant_keys',
+  'turn_credentials',
+  'audit_log',
+];
+/** Of these, what belongs to a tenant as a whole. */
+export const OF_TENANT = ['tenants', 'tenant_keys', 'turn_credentials', 'audit_log'];
+const rowsOfTenant = (tenantId: string, turnId: string): string[] => [
+  `insert into tenant_keys (tenant_id, id, master_id, wrapped, created_at) values ('${tenantId}', 'k', 'm', '', now())`,
+  `insert into turn_credentials (tenant_id, turn_id, provider, sealed, created_at)
+     values ('${tenantId}', '${turnId}', 'p', '', now())`,
+  `insert into audit_log (tenant_id, number, at, principal_id, action, subject, details, request_id, previous_hash, hash)
+     values ('${tenantId}', 1, now(), 'p', 'a', 's', '{}', 'r', '', '')`,
+];
+
+/** At least one row of the scope's owner in every table. */
+export async function fillTables(
+  database: Database,
+  scope: Scope,
+): Promise<{ conversationId: string; turnId: string; itemId: string }> {
+  const conversations = createConversationStore(database);
+  const turns = createTurnStore(database);
+  const conversation = await conversations.create(scope, {
+    id: newId('conversation'),
+    title: 'Secret',
+    metadata: {},
+  });
+  const { turn } = await turns.accept(
+    scope,
+    aNewTurn({ conversationId: conversation.id, input: [aMessage('secret')] }),
+  );
+  const item = aToolItem();
+  await turns.commitStep(scope, aCallingStep(turn.id, item));
+  await createApiKeyStore(database).create(scope, {
+    id: newId('apiKey'),
+    principalId: scope.principalId,
+    name: 'key',
+    scopes: ['read'],
+    hint: 'ts_1',
+    expiresAtMs: null,
+    hash: newId('apiKey'),
+  });
+  await createFileIndex(database).insert(scope, {
+    id: newId('file'),
+    filename: 'a.txt',
+    mimeType: 'text/plain',
+    bytes: 1,
+    sha256: 'aa',
+    purpose: 'user_data',
+    createdAtMs: Date.now(),
+  });
+  for (const statement of rowsOfTenant(scope.tenantId, turn.id))
+    await database.write(scope, (connection) => sql.raw(statement).execute(connection));
+  await database.write(scope, (connection) =>
+    connection
+      .insertInto('revoked_principals')
+      .values({ tenant_id: scope.tenantId, principal_id: scope.principalId, revoked_at: new Date() })
+      .execute(),
+  );
+  return { conversationId: conversation.id, turnId: turn.id, itemId: item.id };
+}
