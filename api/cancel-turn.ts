@@ -23,7 +23,7 @@ export async function cancelTurn(
   if (isTerminal(turn.status)) return loadResource(deps, scope, turn);
   const [fast, durable] = await Promise.allSettled([
     deps.events.requestCancel({ tenantId: scope.tenantId, turnId }),
-    deps.engine.cancel(turnId, turn.conversationId),
+    deps.engine.cancel({ tenantId: scope.tenantId, turnId, conversationId: turn.conversationId }),
   ]);
   for (const road of [fast, durable]) {
     if (road.status === 'rejected')

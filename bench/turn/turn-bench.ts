@@ -5,6 +5,7 @@
  */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { Agent } from 'undici';
+import { DEFAULT_TENANT } from '../../domain/scope.js';
 import { turnWorkflowId } from '../../domain/turn-contract.js';
 import { ratePerSecond, summarise } from '../statistics.js';
 import type { Summary } from '../statistics.js';
@@ -117,7 +118,9 @@ async function closed(handle: { result(): Promise<unknown> }): Promise<void> {
 async function measureHistory(environment: BenchEnvironment, client: TurnClient): Promise<HistorySizes> {
   const size = async (input: string): Promise<number> => {
     const { responseId } = await client.turn(input);
-    const handle = environment.temporal.workflow.getHandle(turnWorkflowId(responseId, null));
+    const handle = environment.temporal.workflow.getHandle(
+      turnWorkflowId({ tenantId: DEFAULT_TENANT, turnId: responseId, conversationId: null }),
+    );
     await closed(handle);
     return (await handle.describe()).historySize ?? Number.NaN;
   };

@@ -1,5 +1,5 @@
 /** The workflow engine as the API and the sweeper use it. */
-import type { TurnInput } from '../turn-contract.js';
+import type { TurnInput, TurnRef } from '../turn-contract.js';
 
 export interface StartTurn {
   readonly input: TurnInput;
@@ -20,11 +20,11 @@ export interface TurnEngine {
   /** Safe to repeat: a turn that is already running is left alone. @throws `engine.unavailable`, `conversation.busy`. */
   start(turn: StartTurn): Promise<void>;
   /** Durable cancel; no error when there is nothing to cancel. @throws `engine.unavailable`. */
-  cancel(turnId: string, conversationId: string | null): Promise<void>;
+  cancel(turn: TurnRef): Promise<void>;
   /** @throws `engine.unavailable`. */
-  describe(turnId: string, conversationId: string | null): Promise<EngineState>;
+  describe(turn: TurnRef): Promise<EngineState>;
   /** The workflow's `progress` query; null when it is not running or does not answer in time. */
-  progress(turnId: string, conversationId: string | null): Promise<unknown>;
+  progress(turn: TurnRef): Promise<unknown>;
   /** Round trip to the engine, for health. @throws `engine.unavailable`. */
   ping(): Promise<{ readonly latencyMs: number; readonly version: string }>;
 }

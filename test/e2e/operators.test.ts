@@ -29,7 +29,7 @@ describe('operators', () => {
 
   it(verifies('operators.temporal'), async () => {
     const id = await turnWithTool();
-    const handle = (await product().temporal()).workflow.getHandle(`turn/${id}`);
+    const handle = (await product().temporal()).workflow.getHandle(`turn/default/${id}`);
     await handle.result();
     const run = await handle.describe();
     const attribute = (name: string): unknown =>
