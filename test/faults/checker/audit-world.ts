@@ -1,0 +1,70 @@
+/** The end of a run: everything the product left behind is read and checked, with nothing running any more. */
+import { FAULT_KEY, PROVIDER_SECRET } from '../world/world.js';
+import type { World } from '../world/world.js';
+import { checkEffects } from './check-effects.js';
+import { checkHistories } from './check-histories.js';
+import { checkSecrets } from './check-secrets.js';
+import { checkUsage } from './check-usage.js';
+import { readRows } from './database-rows.js';
+import type { Violation } from './violation.js';
+
+export interface AuditOptions {
+  /** Turns that may have been calling the provider at one moment. */
+  readonly inFlight: number;
+  readonly databaseUrl?: string;
+  readonly temporalAddress?: string;
+}
+
+export interface Audit {
+  readonly violations: readonly Violation[];
+  readonly figures: {
+    readonly turns: number;
+    readonly toolCalls: number;
+    readonly outcomeUnknown: number;
+    readonly modelCalls: number;
+    readonly effects: number;
+    readonly unbooked: number;
+    readonly replayed: number;
+    readonly deaths: number;
+  };
+}
+
+const SECRETS = [PROVIDER_SECRET, FAULT_KEY];
+
+/** Stops the product. The world is to be disposed of afterwards. */
+export async function auditWorld(world: World, options: AuditOptions): Promise<Audit> {
+  const histories = await checkHistories(world.dataDir, SECRETS, options.temporalAddress ?? null);
+  await world.stop();
+  const rows = await readRows(
+    options.databaseUrl === undefined ? { dataDir: world.dataDir } : { url: options.databaseUrl },
+  );
+  const { calls, effects } = world.outside.log();
+  const usage = checkUsage({
+    calls,
+    rows: rows.modelCalls,
+    turns: rows.turns,
+    mayBeMissing: world.deaths() * options.inFlight,
+  });
+  const open = rows.turns.filter(({ status }) => status === 'queued' || status === 'in_progress');
+  const violations: Violation[] = [
+    ...open.map(({ id, status }): Violation => ({ inv: 10, where: id, what: `left ${status}` })),
+    ...rows.doubled.map((place): Violation => ({ inv: 3, where: place, what: 'written twice, or by a lost attempt' })),
+    ...checkEffects(effects, rows.tools),
+    ...usage.violations,
+    ...histories.violations,
+    ...checkSecrets(world.dataDir, world.log(), SECRETS),
+  ];
+  return {
+    violations,
+    figures: {
+      turns: rows.turns.length,
+      toolCalls: rows.tools.length,
+      outcomeUnknown: rows.tools.filter(({ status }) => status === 'outcome_unknown').length,
+      modelCalls: rows.modelCalls.length,
+      effects: effects.length,
+      unbooked: usage.unbooked,
+      replayed: histories.replayed,
+      deaths: world.deaths(),
+    },
+  };
+}

@@ -1,0 +1,60 @@
+/** Invariants 9 and 8: every history the server holds replays on the code as it is, and holds no secret. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, Connection } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { toError } from '../../../domain/failures.js';
+import { bundleWorkflows } from '../../../workers/bundle-workflows.js';
+import { silentLogger } from '../../support/silent-logger.js';
+import { TEST_CACHE_DIR } from '../../support/test-cache.js';
+import type { Violation } from './violation.js';
+
+export interface HistoryCheck {
+  readonly replayed: number;
+  readonly violations: readonly Violation[];
+}
+
+/** Histories of one shape replay alike: beyond this many a run only spends time. */
+const MAX_REPLAYED = 400;
+let installed = false;
+
+export async function checkHistories(
+  dataDir: string,
+  secrets: readonly string[],
+  address: string | null = null,
+): Promise<HistoryCheck> {
+  const { port } = address === null ? readRecord(dataDir) : { port: 0 };
+  const connection = await Connection.connect({ address: address ?? `127.0.0.1:${port}` });
+  const client = new Client({ connection });
+  if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
+  installed = true;
+  const workflowBundle = { codePath: await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger: silentLogger }) };
+  const violations: Violation[] = [];
+  let replayed = 0;
+  try {
+    for await (const { workflowId, runId } of client.workflow.list()) {
+      if (replayed >= MAX_REPLAYED) break;
+      const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
+      const text = historyToJSON(history);
+      for (const secret of secrets) {
+        const coded = Buffer.from(secret).toString('base64').replace(/=+$/, '').slice(0, -1);
+        if (text.includes(secret) || text.includes(coded))
+          violations.push({ inv: 8, where: workflowId, what: 'a secret stands in its history' });
+      }
+      try {
+        await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+      } catch (error) {
+        violations.push({ inv: 9, where: `${workflowId} ${runId}`, what: toError(error).message.slice(0, 500) });
+      }
+      replayed += 1;
+    }
+  } finally {
+    await connection.close();
+  }
+  return { replayed, violations };
+}
+
+function readRecord(dataDir: string): { readonly port: number } {
+  return JSON.parse(readFileSync(join(dataDir, 'temporal.json'), 'utf8')) as { port: number };
+}
