@@ -1,12 +1,12 @@
 /**
- * Benchmarks: `npm run bench -- <name> [--json <file>]`. Each reports ratios against a floor measured in the same run; none
- * is a test, because a busy machine must not fail a build.
+ * Benchmarks: `npm run bench -- <name> [--json <file>]`. Each reports its figures against their bounds; none is a test,
+ * because a busy machine must not fail a build.
  */
 import { writeFile } from 'node:fs/promises';
+import type { BenchReport } from './support/report.js';
 import { benchTurn } from './turn/turn-bench.js';
-import type { TurnBenchReport } from './turn/turn-bench.js';
 
-const BENCHES: Readonly<Record<string, () => Promise<TurnBenchReport>>> = { turn: benchTurn };
+const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = { turn: benchTurn };
 
 const [name = '', option, file] = process.argv.slice(2);
 const bench = BENCHES[name];
@@ -17,7 +17,6 @@ if (bench === undefined || (option !== undefined && (option !== '--json' || file
 const report = await bench();
 const width = Math.max(...report.rows.map((row) => row.what.length));
 for (const row of report.rows) {
-  console.log(`${row.met ? ' ' : '!'} ${row.what.padEnd(width)}  ${row.measured}  (${row.target})`);
+  console.log(`${row.met ? ' ' : '!'} ${row.what.padEnd(width)}  ${row.measured}  (${row.bound})`);
 }
 if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-else console.log(JSON.stringify(report.series));

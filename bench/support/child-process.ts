@@ -7,10 +7,13 @@ export interface Child {
   readonly process: ChildProcess;
   /** Resolves with the first line of output that matches. Rejects when the process ends first. */
   line(matches: (line: string) => boolean): Promise<string>;
+  /** At once, as a crash. */
+  kill(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const STOP_TIMEOUT_MS = 20_000;
+const KEPT_LINES = 200;
 
 export function startChild(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Child {
   const child = spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -20,6 +23,7 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
   for (const stream of [child.stdout, child.stderr]) {
     createInterface({ input: stream }).on('line', (line) => {
       seen.push(line);
+      if (seen.length > KEPT_LINES) seen.shift();
       for (const listener of waiting) listener(line);
     });
   }
@@ -34,6 +38,10 @@ export function startChild(command: string, args: readonly string[], env: NodeJS
         });
         void ended.then((code) => reject(new Error(`${command} ended with ${code}:\n${seen.slice(-20).join('\n')}`)));
       }),
+    async kill() {
+      child.kill('SIGKILL');
+      await ended;
+    },
     async stop() {
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
