@@ -10,9 +10,19 @@
 import { toFailure } from '../domain/failures.js';
 import { DEFAULT_POLICY, gateCall } from '../domain/policy.js';
 import type { Scope } from '../domain/scope.js';
-import type { StepClaim } from '../domain/ports/turn-store.js';
-import type { CallModelResult, PlannedCall, RunToolResult, TurnIds } from '../domain/turn-contract.js';
-import type { TurnRecord } from '../domain/turn.js';
+import type { RunningAhead } from '../domain/ports/turn-starter.js';
+import type { StepClaim, TurnEnding } from '../domain/ports/turn-store.js';
+import { MAX_STAGES } from '../domain/turn-contract.js';
+import type {
+  CallModelResult,
+  ClosedAhead,
+  PlannedCall,
+  ProgressStage,
+  RunToolResult,
+  TurnIds,
+  TurnLoopState,
+} from '../domain/turn-contract.js';
+import type { TerminalStatus, TurnRecord } from '../domain/turn.js';
 import {
   admitCalls,
   afterModelStep,
@@ -22,6 +32,7 @@ import {
   remainingMs,
 } from '../domain/turn-state.js';
 import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
+import { finishTurn } from './finish-turn.js';
 import { runModelStep } from './model-step.js';
 import { runToolCall } from './tool-run.js';
 
@@ -29,6 +40,7 @@ import { runToolCall } from './tool-run.js';
 const MAX_TURNS = 1_000;
 /** Results nobody has adopted by then are found in the store instead. */
 const FORGET_AFTER_MS = 60_000;
+const COMPLETED: TurnEnding = { status: 'completed', incompleteReason: null, error: null };
 /** The claim that acceptance made for step 1. */
 const ACCEPTED: StepClaim = { attempt: 1, firstSequence: 0, committed: null };
 
@@ -41,7 +53,8 @@ export interface Adopted<T> {
 }
 
 export interface HeadStart {
-  begin(scope: Scope, turn: StartedTurn): void;
+  /** @returns null when too many turns run ahead already: this one takes the ordinary path. */
+  begin(scope: Scope, turn: StartedTurn): RunningAhead | null;
   /**
    * What runs or ran ahead of the workflow, once each; null when there is nothing: then the head start of this turn ends,
    * because the workflow has caught up.
@@ -67,7 +80,7 @@ interface AheadTurn {
 
 export function createHeadStart(deps: ActivityDeps): HeadStart {
   const turns = new Map<string, AheadTurn>();
-  const running = new Set<Promise<void>>();
+  const running = new Set<Promise<unknown>>();
 
   const adopt = <T>(turnId: string, key: string): Adopted<T> | null => {
     const ahead = turns.get(turnId);
@@ -81,23 +94,27 @@ export function createHeadStart(deps: ActivityDeps): HeadStart {
 
   return {
     begin(scope, turn) {
-      if (turns.size >= MAX_TURNS) return;
+      if (turns.size >= MAX_TURNS) return null;
       const ahead = createAheadTurn(deps, scope, turn);
       turns.set(turn.id, ahead);
       const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () =>
         ahead.stop.abort('cancel'),
       );
-      const done = runAhead(ahead)
-        // Whoever adopts the failed work reports it; without one the workflow's own attempt does it again.
-        .catch((error: unknown) => ahead.run.log.warn({ code: toFailure(error).code }, 'the head start ended early'))
+      const ended = runAhead(ahead)
+        .catch((error: unknown) => {
+          // Whoever adopts the failed work reports it; without one the workflow's own attempt does it again.
+          ahead.run.log.warn({ code: toFailure(error).code }, 'the head start ended early');
+          return null;
+        })
         .finally(() => {
           unsubscribe();
-          running.delete(done);
+          running.delete(ended);
           ahead.ended = true;
           if (ahead.work.size === 0) turns.delete(turn.id);
           else setTimeout(() => turns.delete(turn.id), FORGET_AFTER_MS).unref();
         });
-      running.add(done);
+      running.add(ended);
+      return { ended, forget: () => void turns.delete(turn.id) };
     },
     adoptStep: (turnId, step) => adopt(turnId, stepKey(step)),
     adoptCall: (turnId, step, callIndex) => adopt(turnId, callKey(step, callIndex)),
@@ -123,28 +140,54 @@ function createAheadTurn(deps: ActivityDeps, scope: Scope, turn: StartedTurn): A
   return { deps, scope, turn, stop, run, work: new Map(), overtaken: false, ended: false };
 }
 
-async function runAhead(ahead: AheadTurn): Promise<void> {
+async function runAhead(ahead: AheadTurn): Promise<ClosedAhead | null> {
   const { turn } = ahead;
   const { limits } = turn.settings;
+  const stages: ProgressStage[] = [];
   let state = initialTurnState(turn.createdAtMs);
   for (let claim: StepClaim | null = ACCEPTED; mayGoOn(ahead); claim = null) {
-    if (limitReached(limits, state, Date.now()) !== null) return;
-    const result: CallModelResult = await modelStep(
-      ahead,
-      state.step + 1,
-      remainingMs(limits, state, Date.now()),
-      claim,
-    );
-    state = afterModelStep(state, result);
-    const admitted = admitCalls(limits, state, result.calls);
-    const tainted = state.tainted === true;
-    const harmless = admitted.every(({ call, refused }) => refused === null && mayRunAhead(ahead, call, tainted));
-    // A turn that ended, or calls for the client, are the workflow's to close.
-    if (result.outcome === 'closed' || result.clientCalls > 0 || !harmless || !mayGoOn(ahead)) return;
+    if (limitReached(limits, state, Date.now()) !== null) return null;
     const timeMs = remainingMs(limits, state, Date.now());
-    const { step } = state;
-    state = afterToolCalls(state, await Promise.all(result.calls.map((call) => toolCall(ahead, step, call, timeMs))));
+    const result = await modelStep(ahead, state.step + 1, timeMs, claim);
+    state = afterModelStep(state, result);
+    stages.push(modelStage(turn, state.step, result));
+    if (result.outcome === 'closed') return closedAs(result.status ?? 'failed', state, stages);
+    if (!mayRunAll(ahead, state, result.calls) || !mayGoOn(ahead)) return null;
+    const outcomes = await runCalls(ahead, state, result.calls);
+    state = afterToolCalls(state, outcomes);
+    stages.push(...result.calls.flatMap((call, index) => toolStage(state.step, call, outcomes[index])));
+    if (result.clientCalls > 0) {
+      if (!mayGoOn(ahead)) return null;
+      await finishTurn(ahead.deps, ahead.scope, turn.id, COMPLETED);
+      return closedAs('completed', state, stages);
+    }
   }
+  return null;
+}
+
+function closedAs(status: TerminalStatus, state: TurnLoopState, stages: readonly ProgressStage[]): ClosedAhead {
+  return { status, state, stages: stages.slice(-MAX_STAGES) };
+}
+
+/** As the workflow shows them. */
+function modelStage(turn: StartedTurn, step: number, result: CallModelResult): ProgressStage {
+  const name = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
+  return { step, name, status: 'completed', detail: `${result.model}, ${result.tokens} tokens` };
+}
+
+function toolStage(step: number, call: PlannedCall, outcome: RunToolResult | undefined): ProgressStage[] {
+  return outcome === undefined ? [] : [{ step, name: call.name, status: outcome.status, detail: outcome.preview }];
+}
+
+function runCalls(ahead: AheadTurn, state: TurnLoopState, calls: readonly PlannedCall[]): Promise<RunToolResult[]> {
+  const timeMs = remainingMs(ahead.turn.settings.limits, state, Date.now());
+  return Promise.all(calls.map((call) => toolCall(ahead, state.step, call, timeMs)));
+}
+
+function mayRunAll(ahead: AheadTurn, state: TurnLoopState, calls: readonly PlannedCall[]): boolean {
+  const admitted = admitCalls(ahead.turn.settings.limits, state, calls);
+  const tainted = state.tainted === true;
+  return admitted.every(({ call, refused }) => refused === null && mayRunAhead(ahead, call, tainted));
 }
 
 function mayGoOn(ahead: AheadTurn): boolean {

@@ -11,6 +11,7 @@ import { finishTurn } from './finish-turn.js';
 
 /** Younger turns may be between their commit and the start of their workflow. */
 const MIN_AGE_MS = 5_000;
+const SECOND_LOOK_MS = 500;
 const BATCH = 200;
 /** Turns sent with `store: false` are kept this long after their end, for clients that reconnect. */
 const UNSTORED_KEPT_MS = 60 * 60_000;
@@ -21,25 +22,27 @@ export interface SweeperDeps extends Pick<ActivityDeps, 'turns' | 'events' | 'me
 
 export interface Sweeper {
   /** @returns how many turns were started again or closed. */
-  sweep(): Promise<number>;
-  start(intervalMs: number): void;
+  sweep(minAgeMs?: number): Promise<number>;
+  /** @param alone no other process accepts turns: what is open at the start is left over, however young. */
+  start(intervalMs: number, alone: boolean): void;
   stop(): Promise<void>;
 }
 
 export function createSweeper(deps: SweeperDeps): Sweeper {
   let timer: NodeJS.Timeout | null = null;
+  let second: NodeJS.Timeout | null = null;
   let current: Promise<unknown> = Promise.resolve();
 
-  const sweep = async (): Promise<number> => {
+  const sweep = async (minAgeMs = MIN_AGE_MS): Promise<number> => {
     let changed = 0;
-    for (const turn of await deps.turns.listOpen(MIN_AGE_MS, BATCH)) {
+    for (const turn of await deps.turns.listOpen(minAgeMs, BATCH)) {
       if (await sweptAlone(deps, turn)) changed += 1;
     }
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
     return changed;
   };
-  const tick = (): void => {
-    current = sweep().catch((error: unknown) => {
+  const tick = (minAgeMs?: number): void => {
+    current = sweep(minAgeMs).catch((error: unknown) => {
       deps.logger.warn(
         { err: error, code: toFailure(error).code },
         'sweep failed; it is tried again at the next interval',
@@ -49,13 +52,17 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
 
   return {
     sweep,
-    start(intervalMs) {
-      timer ??= setInterval(tick, intervalMs);
-      tick();
+    start(intervalMs, alone) {
+      timer ??= setInterval(() => tick(), intervalMs);
+      tick(alone ? 0 : MIN_AGE_MS);
+      // What another process left a moment ago is old enough then.
+      second ??= setTimeout(() => tick(), MIN_AGE_MS + SECOND_LOOK_MS);
     },
     async stop() {
       if (timer !== null) clearInterval(timer);
+      if (second !== null) clearTimeout(second);
       timer = null;
+      second = null;
       await current;
     },
   };
@@ -77,7 +84,7 @@ async function sweptAlone(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
 }
 
 async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
-  const state = await deps.engine.describe(turn);
+  const state = await deps.engine.describe(turn.turnId, turn.conversationId);
   if (state.kind === 'running') return false;
   if (state.kind === 'absent') return restart(deps, turn);
   const scope = internalScope(turn.tenantId, 'sweeper');

@@ -125,6 +125,7 @@ export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: 
     ...context.idempotency,
     input,
   };
+  await deps.starter.ready();
   const outcome = await commit(deps, context, newTurn, intake);
   await beginTurn(deps, context, outcome);
   return outcome.turn;

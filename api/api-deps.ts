@@ -11,6 +11,7 @@ import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { TurnRecord } from '../domain/turn.js';
@@ -42,6 +43,7 @@ export interface ApiDeps {
   readonly backups: BackupStore | null;
   readonly events: EventLog;
   readonly engine: TurnEngine;
+  readonly starter: TurnStarter;
   readonly models: ModelRegistry;
   readonly agents: readonly Agent[];
   readonly tools: readonly Tool[];
@@ -54,7 +56,7 @@ export interface ApiDeps {
   readonly bodyLimitBytes: number;
   readonly defaultLimits: TurnLimits;
   /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
-  readonly headStart?: (scope: Scope, turn: TurnRecord) => void;
+  readonly headStart?: (scope: Scope, turn: TurnRecord) => RunningAhead | null;
   readonly isDraining: () => boolean;
   /** Requests per key: `points` in each window of `durationSeconds`. */
   readonly rateLimit?: { readonly points: number; readonly durationSeconds: number };

@@ -1,9 +1,10 @@
 /** Right after the commit: open the turn's events, begin the first model call here if possible, start the workflow. */
-import { isFailure, toError } from '../domain/failures.js';
+import { toError } from '../domain/failures.js';
 import type { TurnEventDraft } from '../domain/event.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome } from '../domain/ports/turn-store.js';
 import type { StartTurn } from '../domain/ports/turn-engine.js';
+import type { RunningAhead } from '../domain/ports/turn-starter.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
 import { isTerminal } from '../domain/turn.js';
@@ -14,12 +15,6 @@ interface BeginContext {
   readonly scope: Scope;
   readonly logger: Logger;
 }
-
-/**
- * The workflow of the turn before may still be closing when the next message comes, and the engine may be away for a
- * moment. After these pauses the sweeper takes over.
- */
-const START_PAUSES_MS = [25, 50, 100, 200, 400, 800, 1600, 3200];
 
 function toStart(turn: TurnRecord): StartTurn {
   const model = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
@@ -67,35 +62,12 @@ async function openEvents(deps: ApiDeps, context: BeginContext, turn: TurnRecord
   }
 }
 
-const pause = (ms: number): Promise<void> =>
-  new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
-  });
-
-async function startWorkflow(deps: ApiDeps, context: BeginContext, turn: TurnRecord): Promise<void> {
-  for (const pauseMs of [...START_PAUSES_MS, null]) {
-    try {
-      await deps.engine.start(toStart(turn));
-      return;
-    } catch (error) {
-      const passing = isFailure(error) && (error.code === 'conversation.busy' || error.code === 'engine.unavailable');
-      if (!passing || pauseMs === null) {
-        context.logger.error(
-          { err: toError(error), turnId: turn.id },
-          'the workflow of a turn could not be started; the sweeper will start it',
-        );
-        return;
-      }
-      await pause(pauseMs);
-    }
-  }
-}
-
-function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): void {
+function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): RunningAhead | null {
   try {
-    deps.headStart?.(context.scope, turn);
+    return deps.headStart?.(context.scope, turn) ?? null;
   } catch (error) {
     context.logger.warn({ err: toError(error), turnId: turn.id }, 'the head start failed; the workflow runs the step');
+    return null;
   }
 }
 
@@ -106,13 +78,14 @@ function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): void
 export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: AcceptOutcome): Promise<void> {
   const { turn } = outcome;
   const logger = context.logger.child({ turnId: turn.id, conversationId: turn.conversationId });
+  let ahead: RunningAhead | null = null;
   if (outcome.kind === 'accepted') {
     await openEvents(deps, { ...context, logger }, turn);
-    headStart(deps, { ...context, logger }, turn);
+    ahead = headStart(deps, { ...context, logger }, turn);
     logger.info(
       { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background },
       'turn accepted',
     );
   }
-  if (!isTerminal(turn.status)) void startWorkflow(deps, { ...context, logger }, turn);
+  if (!isTerminal(turn.status)) deps.starter.begin(toStart(turn), ahead);
 }

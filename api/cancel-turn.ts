@@ -4,12 +4,16 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { ResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
 import { isTerminal } from '../domain/turn.js';
+import type { TurnRecord } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { loadResource, reloadResource, requireReadableTurn } from './stored-response.js';
 import { waitForEnd } from './turn-reader.js';
 
 /** Longest wait for the terminal state; after it the caller sees the turn as it is and may ask again. */
 const WAIT_MS = 10_000;
+/** Together longer than a workflow's start is held back. */
+const DURABLE_PAUSE_MS = 250;
+const DURABLE_ATTEMPTS = 40;
 
 /** @throws `response.not-found`; `engine.unavailable` when neither road is open. */
 export async function cancelTurn(
@@ -23,7 +27,7 @@ export async function cancelTurn(
   if (isTerminal(turn.status)) return loadResource(deps, scope, turn);
   const [fast, durable] = await Promise.allSettled([
     deps.events.requestCancel({ tenantId: scope.tenantId, turnId }),
-    deps.engine.cancel({ tenantId: scope.tenantId, turnId, conversationId: turn.conversationId }),
+    deps.engine.cancel(turnId, turn.conversationId),
   ]);
   for (const road of [fast, durable]) {
     if (road.status === 'rejected')
@@ -35,6 +39,30 @@ export async function cancelTurn(
       ? reason
       : failure('engine.unavailable', 'The cancel could not be delivered. Try again in a moment.', { cause: reason });
   }
+  const ended = new AbortController();
+  if (durable.status === 'fulfilled' && !durable.value) void cancelWhenStarted(deps, turn, logger, ended.signal);
   await waitForEnd(deps, { scope, turnId, after: -1, signal: AbortSignal.timeout(waitMs), checkMs: 500 });
+  ended.abort();
   return reloadResource(deps, scope, turnId);
+}
+
+/**
+ * The workflow of a young turn starts a moment after it was accepted, and until then only the fast road leads to the turn,
+ * which ends at this process: the durable one is tried again until it is open or the turn has ended.
+ */
+async function cancelWhenStarted(
+  deps: ApiDeps,
+  { id, conversationId }: TurnRecord,
+  logger: Logger,
+  ended: AbortSignal,
+): Promise<void> {
+  for (let attempt = 0; attempt < DURABLE_ATTEMPTS; attempt += 1) {
+    await new Promise((resolve) => setTimeout(resolve, DURABLE_PAUSE_MS));
+    if (ended.aborted) return;
+    try {
+      if (await deps.engine.cancel(id, conversationId)) return;
+    } catch (error) {
+      logger.warn({ err: toError(error), turnId: id }, 'the durable road of a cancel is closed');
+    }
+  }
 }

@@ -6,7 +6,6 @@ import type { LimitReason, TurnLimits } from './limits.js';
 import type { TurnPolicy } from './policy.js';
 import type { ApprovalRule, ToolEffect } from './tool.js';
 import type { IncompleteReason, TerminalStatus } from './turn.js';
-import { workflowIdOf } from './workflow-ids.js';
 
 export const TURN_WORKFLOW_TYPE = 'turn';
 export const PROGRESS_QUERY = 'progress';
@@ -23,26 +22,15 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** One workflow id per conversation makes Temporal the lock: one running turn each. */
-export function turnWorkflowId({ tenantId, turnId, conversationId }: TurnRef): string {
-  return conversationId === null
-    ? workflowIdOf('turn', tenantId, turnId)
-    : workflowIdOf('conversation', tenantId, conversationId);
-}
-
-/** The id such a turn had before 0.2.0: one that was running during the update has it until it ends. */
-export function olderTurnWorkflowId({ turnId, conversationId }: TurnRef): string {
+export function turnWorkflowId(turnId: string, conversationId: string | null): string {
   return conversationId === null ? `turn/${turnId}` : `conversation/${conversationId}`;
 }
 
-/** What finds a turn in the engine. */
-export interface TurnRef {
+/** What names a turn in every argument and every log line. */
+export interface TurnIds {
   readonly tenantId: string;
   readonly turnId: string;
   readonly conversationId: string | null;
-}
-
-/** What names a turn in every argument and every log line. */
-export interface TurnIds extends TurnRef {
   readonly requestId: string;
 }
 
@@ -54,7 +42,20 @@ export interface TurnInput extends TurnIds {
   readonly policy?: TurnPolicy;
   /** Carried over `continueAsNew`; absent on the first run. */
   readonly resumed?: TurnLoopState;
+  /** Set when the turn had ended before its workflow began: nothing is left to decide, only to record. */
+  readonly closed?: ClosedAhead;
 }
+
+/** A turn that its head start took to the end, as the workflow would have recorded it. */
+export interface ClosedAhead {
+  readonly status: TerminalStatus;
+  readonly state: TurnLoopState;
+  /** The newest stages, as many as the progress view shows. */
+  readonly stages: readonly ProgressStage[];
+}
+
+/** Older stages leave the view first: a turn of hundreds of calls keeps a readable table and a small query answer. */
+export const MAX_STAGES = 50;
 
 /** The loop's whole state: what a continued run starts from. */
 export interface TurnLoopState {

@@ -9,12 +9,14 @@ import type { ActivityDeps } from '../activities/activity-deps.js';
 import { createActivities } from '../activities/create-activities.js';
 import { createHeadStart } from '../activities/head-start.js';
 import type { HeadStart } from '../activities/head-start.js';
+import { createTurnStarter } from '../activities/turn-starter.js';
 import { createSweeper } from '../activities/sweeper.js';
 import { createApp } from '../api/app.js';
 import type { Agent } from '../domain/agent.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { TurnStarter } from '../domain/ports/turn-starter.js';
 import { createBuiltinTools } from '../tools/builtin-tools.js';
 import { joinTools } from '../tools/sdk/load-tool-modules.js';
 import type { Closers } from './closers.js';
@@ -53,6 +55,8 @@ export interface JoinedParts {
 const SWEEP_INTERVAL_MS = 20_000;
 /** Streams end at once when draining; what is left after this is a request that hangs. */
 const API_GRACE_MS = 5_000;
+/** Starts that wait at a stop are made at once; past this they are the sweeper's at the next start. */
+const STARTS_GRACE_MS = 5_000;
 /** Over the grace of running activities: the worker's own force time comes first. */
 const WORKER_MARGIN_MS = 10_000;
 
@@ -86,10 +90,22 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const turnEngine = crash.port('engine', engine);
   const headStart = runsTurns ? createHeadStart(deps) : null;
   if (headStart !== null) closers.add('head starts', () => headStart.close());
+  const starter = createTurnStarter({ engine: turnEngine, logger });
   const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
-  if (config.roles.has('background')) openSweeper(deps, turnEngine, closers);
+  // While the worker still runs: what these starts begin should end here too.
+  closers.add('turn starts', () => starter.drain(), STARTS_GRACE_MS);
+  if (config.roles.has('background')) openSweeper(deps, turnEngine, isAlone(config), closers);
   let draining = false;
-  const context: ApiContext = { deps, turnEngine, headStart, metrics, python, worker, isDraining: () => draining };
+  const context: ApiContext = {
+    deps,
+    turnEngine,
+    starter,
+    headStart,
+    metrics,
+    python,
+    worker,
+    isDraining: () => draining,
+  };
   const apiUrl = config.roles.has('api') ? await openApi(parts, context, closers) : null;
   if (config.roles.has('tools')) python.begin();
   return {
@@ -122,15 +138,19 @@ async function openWorker(
   return worker;
 }
 
-function openSweeper(deps: ActivityDeps, engine: TurnEngine, closers: Closers): void {
+/** An embedded database has one process, and it locks its folder. */
+const isAlone = (config: Config): boolean => config.database.url === undefined;
+
+function openSweeper(deps: ActivityDeps, engine: TurnEngine, alone: boolean, closers: Closers): void {
   const sweeper = createSweeper({ ...deps, engine });
-  sweeper.start(SWEEP_INTERVAL_MS);
+  sweeper.start(SWEEP_INTERVAL_MS, alone);
   closers.add('sweeper', () => sweeper.stop());
 }
 
 interface ApiContext {
   readonly deps: ActivityDeps;
   readonly turnEngine: TurnEngine;
+  readonly starter: TurnStarter;
   readonly headStart: HeadStart | null;
   readonly metrics: MetricsEndpoint;
   readonly python: DeferredPython;
@@ -140,7 +160,7 @@ interface ApiContext {
 
 async function openApi(parts: Parts, context: ApiContext, closers: Closers): Promise<string> {
   const { config, logger, store, models } = parts;
-  const { deps, turnEngine, headStart, metrics, python, worker, isDraining } = context;
+  const { deps, turnEngine, starter, headStart, metrics, python, worker, isDraining } = context;
   const app = createApp({
     turns: store.turns,
     conversations: store.conversations,
@@ -150,6 +170,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     backups: store.backups,
     events: deps.events,
     engine: turnEngine,
+    starter,
     models: models.registry,
     agents: parts.agents,
     tools: deps.tools,

@@ -1,8 +1,6 @@
 /** What operators see of a running turn: the `progress` query, and a Markdown table as the workflow's current details. */
+import { MAX_STAGES } from '../domain/turn-contract.js';
 import type { ProgressStage, TurnInput, TurnLoopState, TurnProgressView } from '../domain/turn-contract.js';
-
-/** Older stages leave the view first: a turn of hundreds of calls keeps a readable table and a small query answer. */
-const MAX_STAGES = 50;
 
 export interface TurnProgressTracker {
   begin(step: number, name: string, detail: string): ProgressHandle;
@@ -27,7 +25,7 @@ const MARKS: Readonly<Record<ProgressStage['status'], string>> = {
 export function createTurnProgress(input: TurnInput, onChange: (details: string) => void): TurnProgressTracker {
   let phase: TurnProgressView['phase'] = 'model';
   let used = { steps: 0, toolCalls: 0, tokens: 0, costMicros: 0 };
-  const stages: ProgressStage[] = [];
+  const stages: ProgressStage[] = [...(input.closed?.stages ?? [])];
 
   const tracker: TurnProgressTracker = {
     begin(step, name, detail) {

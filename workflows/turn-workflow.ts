@@ -21,6 +21,7 @@ import type { ActivityOptions, EventGroupMarker } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
 import type {
+  ClosedAhead,
   FinishTurnInput,
   TurnActivities,
   TurnIds,
@@ -53,6 +54,7 @@ export const progressQuery = defineQuery<TurnProgressView>(PROGRESS_QUERY);
 export async function turn(input: TurnInput): Promise<TurnResult> {
   const progress = createTurnProgress(input, setCurrentDetails);
   setHandler(progressQuery, () => progress.view());
+  if (input.closed !== undefined) return recordClosed(input.closed, progress);
   log.debug('turn begins', { ...idsOf(input) });
   const result = await runToEnd(input, progress);
   if (result.kind === 'continue') return continueAsNew<typeof turn>({ ...input, resumed: result.state });
@@ -63,6 +65,13 @@ export async function turn(input: TurnInput): Promise<TurnResult> {
     throw new CancelledFailure('The turn was cancelled.');
   }
   return { status: result.status, steps: result.state.step, toolCalls: result.state.toolCalls };
+}
+
+/** The turn has ended already, its outcome came with the start: this run is its record, and schedules nothing. */
+function recordClosed({ status, state }: ClosedAhead, progress: TurnProgressTracker): TurnResult {
+  progress.setState(state);
+  progress.setPhase('done');
+  return { status, steps: state.step, toolCalls: state.toolCalls };
 }
 
 async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promise<TurnLoopResult> {

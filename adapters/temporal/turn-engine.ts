@@ -11,14 +11,7 @@ import type { SearchAttributePair } from '@temporalio/common';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
-import {
-  PROGRESS_QUERY,
-  SEARCH_ATTRIBUTES,
-  TURN_WORKFLOW_TYPE,
-  olderTurnWorkflowId,
-  turnWorkflowId,
-} from '../../domain/turn-contract.js';
-import type { TurnRef } from '../../domain/turn-contract.js';
+import { PROGRESS_QUERY, SEARCH_ATTRIBUTES, TURN_WORKFLOW_TYPE, turnWorkflowId } from '../../domain/turn-contract.js';
 import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound } from './engine-errors.js';
 
 export interface TurnEngineOptions {
@@ -46,6 +39,7 @@ const KEYS = {
   conversation: defineSearchAttributeKey(SEARCH_ATTRIBUTES.conversation, SearchAttributeType.KEYWORD),
   agent: defineSearchAttributeKey(SEARCH_ATTRIBUTES.agent, SearchAttributeType.KEYWORD),
   model: defineSearchAttributeKey(SEARCH_ATTRIBUTES.model, SearchAttributeType.KEYWORD),
+  outcome: defineSearchAttributeKey(SEARCH_ATTRIBUTES.outcome, SearchAttributeType.KEYWORD),
 } as const;
 
 export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
@@ -60,9 +54,9 @@ export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
         `A turn is already running in conversation ${turn.input.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`,
       );
     },
-    cancel: (turn) => cancel(options, turn),
-    describe: async (turn) => toState(await latestRun(options, turn)),
-    progress: (turn) => progress(options, turn),
+    cancel: (turnId, conversationId) => cancel(options, turnId, conversationId),
+    describe: async (turnId, conversationId) => toState(await latestRun(options, turnId, conversationId)),
+    progress: (turnId, conversationId) => progress(options, turnId, conversationId),
     ping: () => ping(options),
   };
 }
@@ -72,20 +66,13 @@ function within<T>({ client }: TurnEngineOptions, timeoutMs: number, call: () =>
 }
 
 /** The latest run of the turn's workflow id, or null when there is none or it is another turn's. */
-async function latestRun(options: TurnEngineOptions, turn: TurnRef): Promise<WorkflowExecutionDescription | null> {
-  return (
-    (await runUnder(options, turn.turnId, turnWorkflowId(turn))) ??
-    (await runUnder(options, turn.turnId, olderTurnWorkflowId(turn)))
-  );
-}
-
-async function runUnder(
+async function latestRun(
   options: TurnEngineOptions,
   turnId: string,
-  workflowId: string,
+  conversationId: string | null,
 ): Promise<WorkflowExecutionDescription | null> {
   try {
-    const handle = options.client.workflow.getHandle(workflowId);
+    const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
     const run = await within(options, CALL_TIMEOUT_MS, () => handle.describe());
     return run.memo?.['turnId'] === turnId ? run : null;
   } catch (error) {
@@ -103,12 +90,13 @@ async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'s
   } catch (error) {
     if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
   }
-  return (await latestRun(options, turn.input)) === null ? 'busy' : 'started';
+  return (await latestRun(options, turnId, turn.input.conversationId)) === null ? 'busy' : 'started';
 }
 
-async function cancel(options: TurnEngineOptions, turn: TurnRef): Promise<void> {
-  const run = await latestRun(options, turn);
-  if (run === null || !isRunning(run.status.name)) return;
+async function cancel(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<boolean> {
+  const run = await latestRun(options, turnId, conversationId);
+  if (run === null) return false;
+  if (!isRunning(run.status.name)) return true;
   const firstRunId = run.raw.workflowExecutionInfo?.firstRunId;
   // The chain is named, so that a later turn of the conversation is never cancelled in its place.
   const handle = options.client.workflow.getHandle(run.workflowId, undefined, {
@@ -117,13 +105,13 @@ async function cancel(options: TurnEngineOptions, turn: TurnRef): Promise<void> 
   try {
     await within(options, CALL_TIMEOUT_MS, () => handle.cancel());
   } catch (error) {
-    if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turn.turnId}`);
+    if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turnId}`);
   }
+  return true;
 }
 
-async function progress(options: TurnEngineOptions, turn: TurnRef): Promise<unknown> {
-  const { turnId, conversationId } = turn;
-  const handle = options.client.workflow.getHandle(turnWorkflowId(turn));
+async function progress(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<unknown> {
+  const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
   try {
     const view: unknown = await within(options, QUERY_TIMEOUT_MS, () => handle.query(PROGRESS_QUERY));
     return view !== null && typeof view === 'object' && Reflect.get(view, 'turnId') === turnId ? view : null;
@@ -142,7 +130,7 @@ function startOptions(
   return {
     args: [turn.input],
     taskQueue: options.taskQueue,
-    workflowId: turnWorkflowId(turn.input),
+    workflowId: turnWorkflowId(turnId, turn.input.conversationId),
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
@@ -163,6 +151,8 @@ function searchAttributes(turn: StartTurn): TypedSearchAttributes {
     { key: KEYS.model, value: keyword(turn.model) },
   ];
   if (turn.input.conversationId !== null) pairs.push({ key: KEYS.conversation, value: turn.input.conversationId });
+  // Given with the start where it is known by then: the workflow need not write it.
+  if (turn.input.closed !== undefined) pairs.push({ key: KEYS.outcome, value: turn.input.closed.status });
   return new TypedSearchAttributes(pairs);
 }
 

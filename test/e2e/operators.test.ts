@@ -1,4 +1,6 @@
 /** What an operator sees of a turn: in Temporal, in the log, in /metrics. */
+import { WorkflowNotFoundError } from '@temporalio/client';
+import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../../domain/turn-contract.js';
 import { answerText, callTools } from '../support/fake-provider-script.js';
@@ -8,11 +10,23 @@ import { verifies } from './requirements.js';
 
 const REQUEST_ID = 'req-of-the-test';
 
+/** Null while it has not begun. */
+async function statusOf(handle: WorkflowHandle): Promise<string | null> {
+  try {
+    return (await handle.describe()).status.name;
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return null;
+    throw error;
+  }
+}
+
 describe('operators', () => {
   const product = sharedProduct();
 
-  async function turnWithTool(): Promise<string> {
-    product().provider.queue(callTools({ name: 'read_result', arguments: { id: 'tc_none' } }), answerText('done'));
+  /** @param slow the answer takes longer than a turn runs without its workflow. */
+  async function turnWithTool(slow = false): Promise<string> {
+    const answer = answerText('done', slow ? { firstByteDelayMs: 1_500 } : {});
+    product().provider.queue(callTools({ name: 'read_result', arguments: { id: 'tc_none' } }), answer);
     const response = await fetch(`${product().apiUrl}/v1/responses`, {
       method: 'POST',
       headers: {
@@ -27,10 +41,7 @@ describe('operators', () => {
     return ((await response.json()) as { id: string }).id;
   }
 
-  it(verifies('operators.temporal'), async () => {
-    const id = await turnWithTool();
-    const handle = (await product().temporal()).workflow.getHandle(`turn/default/${id}`);
-    await handle.result();
+  async function expectReadable(handle: WorkflowHandle): Promise<void> {
     const run = await handle.describe();
     const attribute = (name: string): unknown =>
       run.typedSearchAttributes.getAll().find(({ key }) => key.name === name)?.value;
@@ -40,17 +51,34 @@ describe('operators', () => {
     expect(attribute(SEARCH_ATTRIBUTES.agent)).toBe('general');
     expect(attribute(SEARCH_ATTRIBUTES.outcome)).toBe('completed');
     expect(await handle.query(PROGRESS_QUERY)).toMatchObject({
-      turnId: id,
       phase: 'done',
       used: { steps: 2, toolCalls: 1 },
     });
+    const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
+    expect(metadata.currentDetails).toContain('| 1 | read_result |');
+  }
 
+  it('a turn that ended before its workflow began: the same record, without activities', async () => {
+    const temporal = await product().temporal();
+    // On a busy machine a turn may take longer than its workflow waits: then it is one of the others.
+    const handle = await until(async () => {
+      const run = temporal.workflow.getHandle(`turn/${await turnWithTool()}`);
+      await until(async () => (await statusOf(run)) === 'COMPLETED', 'the workflow is closed');
+      const { events } = await run.fetchHistory();
+      return (events ?? []).some((event) => event.activityTaskScheduledEventAttributes) ? null : run;
+    }, 'a turn that ends at once');
+    await expectReadable(handle);
+  });
+
+  it(verifies('operators.temporal'), async () => {
+    const id = await turnWithTool(true);
+    const handle = (await product().temporal()).workflow.getHandle(`turn/${id}`);
+    await handle.result();
+    await expectReadable(handle);
     const { events } = await handle.fetchHistory();
     const scheduled = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes);
     const summaries = scheduled.map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
     expect(summaries).toEqual(['"fake/model · step 1"', '"read_result"', '"fake/model · step 2"']);
-    const metadata = await handle.query<{ currentDetails?: string }>('__temporal_workflow_metadata');
-    expect(metadata.currentDetails).toContain('| 1 | read_result |');
     // Control, never content: neither the question nor the answer is in the history.
     expect(JSON.stringify(events)).not.toContain(Buffer.from('"work"').toString('base64'));
   });

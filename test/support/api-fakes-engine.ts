@@ -252,7 +252,7 @@ export function createScriptedEngine(stage: Stage): ScriptedEngine {
       playing.add(played);
       void played.finally(() => playing.delete(played));
     },
-    cancel: async () => undefined,
+    cancel: async () => true,
     describe: async () => ({ kind: 'absent' }),
     progress: async () => null,
     ping: async () => ({ latencyMs: 1, version: 'scripted' }),

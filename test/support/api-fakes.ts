@@ -23,6 +23,7 @@ import {
 } from './in-memory-stores.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
+import { createTurnStarter } from '../../activities/turn-starter.js';
 import { createScriptedEngine } from './api-fakes-engine.js';
 import type { ScriptedEngine } from './api-fakes-engine.js';
 import { createRecordingLogger } from './recording-logger.js';
@@ -164,6 +165,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     files: createInMemoryFileStore(),
     backups: null,
     engine,
+    starter: createTurnStarter({ engine, logger }),
     models: createFakeModels(),
     agents: AGENTS,
     tools: [aFakeTool('python'), aFakeTool('read_page')],

@@ -2,7 +2,7 @@
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import type { TurnActivities, TurnInput } from '../../domain/turn-contract.js';
-import { callsResult, closedResult, plannedCall, untilCancelled } from './workflow-environment.js';
+import { callsResult, closedAhead, closedResult, plannedCall, untilCancelled } from './workflow-environment.js';
 import type { StartedTurn } from './workflow-environment.js';
 
 export interface TurnShape {
@@ -24,6 +24,11 @@ async function cancelWhenActive({ handle }: StartedTurn): Promise<void> {
 }
 
 export const TURN_SHAPES: readonly TurnShape[] = [
+  {
+    name: 'closed-ahead',
+    input: { closed: closedAhead() },
+    activities: { callModel: async () => closedResult('failed') },
+  },
   { name: 'plain', activities: { callModel: async () => closedResult() } },
   {
     name: 'tool-step',

@@ -9,11 +9,13 @@ import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { SEARCH_ATTRIBUTES, turnWorkflowId } from '../../domain/turn-contract.js';
 import type {
   CallModelResult,
+  ClosedAhead,
   PlannedCall,
   TurnActivities,
   TurnInput,
   TurnResult,
 } from '../../domain/turn-contract.js';
+import { initialTurnState } from '../../domain/turn-state.js';
 import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createRecordingLogger } from './recording-logger.js';
 import { temporalBinary } from './temporal-server.js';
@@ -92,7 +94,7 @@ async function withWorker<T>(
   return worker.runUntil(async () => {
     const handle = await temporal.client.workflow.start<(input: TurnInput) => Promise<TurnResult>>('turn', {
       taskQueue,
-      workflowId: turnWorkflowId(input),
+      workflowId: turnWorkflowId(input.turnId, null),
       args: [input],
       memo: { turnId: input.turnId },
       typedSearchAttributes: new TypedSearchAttributes([
@@ -114,6 +116,19 @@ export function callsResult(calls: readonly PlannedCall[]): CallModelResult {
 
 export function closedResult(status: CallModelResult['status'] = 'completed'): CallModelResult {
   return { ...callsResult([]), outcome: 'closed', status };
+}
+
+/** What a head start leaves that took a turn with one tool to its end. */
+export function closedAhead(): ClosedAhead {
+  return {
+    status: 'completed',
+    state: { ...initialTurnState(0), step: 2, toolCalls: 1, tokens: 20, costMicros: 2 },
+    stages: [
+      { step: 1, name: 'fake/model', status: 'completed', detail: 'fake/model, 10 tokens' },
+      { step: 1, name: 'python', status: 'failed', detail: 'no python' },
+      { step: 2, name: 'fake/model', status: 'completed', detail: 'fake/model, 10 tokens' },
+    ],
+  };
 }
 
 /** Stays until Temporal cancels it, as a long model call does. */

@@ -25,7 +25,7 @@ async function sweptWith(state: EngineState | Error, startError?: Error): Promis
       if (state instanceof Error) throw state;
       return state;
     },
-    cancel: async () => undefined,
+    cancel: async () => true,
     progress: async () => null,
     ping: async () => ({ latencyMs: 1, version: 'fake' }),
   };

@@ -16,6 +16,7 @@ import type {
 } from '../../domain/turn-contract.js';
 import {
   callsResult,
+  closedAhead,
   closedResult,
   plannedCall,
   startWorkflowEnvironment,
@@ -89,6 +90,25 @@ describe.each([
     expect(result).toEqual({ status: 'completed', steps: 2, toolCalls: 2 });
     expect(recorded.tools.map((call) => call.callIndex).sort()).toEqual([0, 1]);
     expect(recorded.model.map((call) => call.step)).toEqual([1, 2]);
+  });
+
+  it('a turn that had ended before: recorded in one task, with its outcome and stages, and nothing is asked', async () => {
+    const recorded = record({});
+    const input = { closed: closedAhead() };
+    const seen = await environment.withWorker(recorded.activities, { sticky, input }, async ({ handle }) => {
+      const result = await handle.result();
+      const view = await handle.query<TurnProgressView>(PROGRESS_QUERY);
+      return { result, view, events: (await handle.fetchHistory()).events ?? [] };
+    });
+    expect(seen.result).toEqual({ status: 'completed', steps: 2, toolCalls: 1 });
+    expect(seen.view).toMatchObject({ phase: 'done', used: { steps: 2, toolCalls: 1, tokens: 20 } });
+    expect(seen.view.stages.map(({ name, status }) => [name, status])).toEqual([
+      ['fake/model', 'completed'],
+      ['python', 'failed'],
+      ['fake/model', 'completed'],
+    ]);
+    expect(seen.events).toHaveLength(5);
+    expect([...recorded.model, ...recorded.tools, ...recorded.finished]).toEqual([]);
   });
 
   it('limit of steps: a last call without tools is told why', async () => {
