@@ -1,5 +1,6 @@
 /** What activities need from outside; `workers/main.ts` supplies it. */
 import type { Failure } from '../domain/failures.js';
+import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { EventLog } from '../domain/ports/event-log.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -10,6 +11,7 @@ import type { TurnStore } from '../domain/ports/turn-store.js';
 
 export interface ActivityDeps {
   readonly turns: TurnStore;
+  readonly budgets: BudgetStore;
   readonly files: FileStore;
   readonly events: EventLog;
   readonly models: ModelRegistry;

@@ -10,6 +10,7 @@ import { stoppedByUs } from './activity-deps.js';
 import { createAnswerAssembler } from './answer-assembler.js';
 import type { AnswerAssembler, AssembledAnswer } from './answer-assembler.js';
 import { callOneModel } from './model-call.js';
+import { reserveCall } from './reserve-call.js';
 import type { StepRun } from './step-run.js';
 import { toToolItem } from './tool-items.js';
 
@@ -17,8 +18,10 @@ export interface StepAnswer {
   readonly model: LanguageModel;
   readonly assembled: AssembledAnswer;
   readonly finish: FinishReason | null;
-  /** We ended it: the user's cancel, or the turn's time. What was written until then is kept. */
-  readonly stopped: 'cancel' | 'deadline' | null;
+  /** We ended it: the user's cancel, or the turn's time. What was written until then is kept. `budget`: it was not made. */
+  readonly stopped: 'cancel' | 'deadline' | 'budget' | null;
+  /** A budget had too little left for the longest answer: one that ends at its length ended for that reason. */
+  readonly cutByBudget: boolean;
 }
 
 /** @throws the last model's failure when none answered. */
@@ -31,8 +34,14 @@ export async function answerWithFallback(
   let lastFailure: Failure | null = null;
   for (const [position, model] of chain.entries()) {
     const assembler = createStepAssembler(step, firstIndex);
+    const reserved = await reserveCall(step, model, request);
+    if (reserved.kind === 'refused') {
+      if (reserved.why === 'exhausted') return notMade(model, assembler);
+      lastFailure = unpriced(model);
+      continue;
+    }
     let silent = true;
-    const outcome = await callOneModel(model, request, step.signal, (chunk) => {
+    const outcome = await callOneModel(model, reserved.request, step.signal, (chunk) => {
       if (silent) noteFirstToken(step);
       silent = false;
       assembler.push(chunk);
@@ -40,10 +49,11 @@ export async function answerWithFallback(
     step.modelCalls.push(outcome.entry);
     noteModelCall(step, model, outcome.entry);
     if (outcome.failure === null) {
-      return { model, assembled: assembler.finish(), finish: outcome.finish, stopped: null };
+      const { finish } = outcome;
+      return { model, assembled: assembler.finish(), finish, stopped: null, cutByBudget: reserved.cut };
     }
     const stopped = stoppedByUs(step.signal, outcome.failure);
-    if (stopped !== null) return { model, assembled: assembler.cut(), finish: null, stopped };
+    if (stopped !== null) return { model, assembled: assembler.cut(), finish: null, stopped, cutByBudget: false };
     lastFailure = outcome.failure;
     const next = chain[position + 1];
     if (next === undefined || !ruleOf(lastFailure.code).fallback) break;
@@ -52,6 +62,18 @@ export async function answerWithFallback(
   throw (
     lastFailure ??
     failure('model.not-found', 'None of the turn’s models is configured any more; check `providers` and `fallbacks`.')
+  );
+}
+
+/** Money ran out before the call: the turn ends here, with what its earlier steps have written. */
+function notMade(model: LanguageModel, assembler: AnswerAssembler): StepAnswer {
+  return { model, assembled: assembler.cut(), finish: null, stopped: 'budget', cutByBudget: false };
+}
+
+function unpriced(model: LanguageModel): Failure {
+  return failure(
+    'budget.unpriced-model',
+    `A budget applies and the price of ${model.name} is not known: set its prices in the configuration, or allow_unpriced.`,
   );
 }
 

@@ -9,6 +9,7 @@ import { stoppedByUs } from './activity-deps.js';
 import { needsCompaction, summaryRequest } from './compaction.js';
 import { callOneModel } from './model-call.js';
 import { keptItems } from './model-context.js';
+import { reserveCall } from './reserve-call.js';
 import type { StepRun } from './step-run.js';
 import { writeSummary } from './summary-content.js';
 
@@ -37,15 +38,13 @@ export async function compactIfNeeded(
   if (old.length === 0) return { request, items: [] };
 
   const oldRequest = await build({ ...step.context, path: old });
+  const reserved = await reserveCall(step, model, summaryRequest(oldRequest.messages, model.contextWindow));
+  // The answer itself is longer than its summary: its own reservation is refused too, and ends the turn.
+  if (reserved.kind === 'refused') return { request, items: [] };
   let summary = '';
-  const outcome = await callOneModel(
-    model,
-    summaryRequest(oldRequest.messages, model.contextWindow),
-    step.signal,
-    (chunk) => {
-      if (chunk.type === 'text-delta') summary += chunk.text;
-    },
-  );
+  const outcome = await callOneModel(model, reserved.request, step.signal, (chunk) => {
+    if (chunk.type === 'text-delta') summary += chunk.text;
+  });
   step.modelCalls.push(outcome.entry);
   // Stopped by us: the answer's own call notices the same signal and closes the turn with what there is.
   if (outcome.failure !== null && stoppedByUs(step.signal, outcome.failure) !== null) return { request, items: [] };

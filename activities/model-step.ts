@@ -175,7 +175,7 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     items,
     toolCalls: plan.rows,
     modelCalls: step.modelCalls,
-    answeredBy: answer.model.name,
+    answeredBy: answer.stopped === 'budget' ? null : answer.model.name,
     result,
     ending,
     lastSequence: ending === null ? null : await nextSequence(step),
@@ -203,10 +203,12 @@ function endingOf(step: StepRun, answer: StepAnswer): TurnEnding | null {
   });
   if (answer.stopped === 'cancel') return end('cancelled');
   if (answer.stopped === 'deadline') return end('incomplete', 'max_wall_time');
-  if (answer.finish === 'length' && !callsAreWhole(answer)) return end('incomplete', 'max_output_tokens');
+  if (answer.stopped === 'budget') return end('incomplete', 'budget_exhausted');
+  const atLength = answer.cutByBudget ? 'budget_exhausted' : 'max_output_tokens';
+  if (answer.finish === 'length' && !callsAreWhole(answer)) return end('incomplete', atLength);
   if (answer.assembled.calls.some((call) => call.kind === 'tool')) return null;
   if (step.input.wrapUp !== undefined) return end('incomplete', step.input.wrapUp);
-  if (answer.finish === 'length') return end('incomplete', 'max_output_tokens');
+  if (answer.finish === 'length') return end('incomplete', atLength);
   if (answer.finish === 'content_filter') return end('incomplete', 'content_filter');
   return end('completed');
 }

@@ -13,6 +13,7 @@ import type { TurnRecord } from '../domain/turn.js';
 import { actingScope } from './acting-scope.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
+import { isPriced } from './budget-view.js';
 import { loadPath } from './conversation-path.js';
 import type { ConversationPath } from './conversation-path.js';
 import type { Idempotency } from './idempotency.js';
@@ -124,6 +125,7 @@ export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: 
     requestId: context.requestId,
     ...context.idempotency,
     input,
+    priced: isPriced(deps.models, settings.modelChain),
   };
   await deps.starter.ready();
   const outcome = await commit(deps, context, newTurn, intake);

@@ -10,6 +10,7 @@ import type { TurnRecord, TurnSettings } from '../domain/turn.js';
 import type { AcceptContext } from './accept-turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
+import { isPriced } from './budget-view.js';
 import { selectModel } from './requested-model.js';
 import type { responseContinueSchema } from './schemas/response-request.js';
 import { requireReadableTurn } from './stored-response.js';
@@ -42,11 +43,12 @@ function freshSettings(
 
 function requireContinuable(turn: TurnRecord): void {
   const reason = turn.incompleteReason;
-  if (turn.status === 'incomplete' && reason !== null && Object.hasOwn(LIMIT_EXPLANATIONS, reason)) return;
+  const ours = reason === 'budget_exhausted' || (reason !== null && Object.hasOwn(LIMIT_EXPLANATIONS, reason));
+  if (turn.status === 'incomplete' && ours) return;
   const why = reason === null ? '' : ` (${reason})`;
   throw failure(
     'response.not-continuable',
-    `The response '${turn.id}' is ${turn.status}${why}; only one that a limit ended can be continued. ` +
+    `The response '${turn.id}' is ${turn.status}${why}; only one that a limit or a budget ended can be continued. ` +
       'Send a new message with previous_response_id instead.',
   );
 }
@@ -61,17 +63,19 @@ export async function continueTurn(
   const old = await requireReadableTurn(deps, context.scope, turnId);
   requireContinuable(old);
   const owner = { ...context, scope: ownerScope(old) };
+  const settings = freshSettings(deps, old.settings, body.limits);
   const outcome = await deps.turns.accept(owner.scope, {
     id: newId('response'),
     conversationId: old.conversationId,
     parentId: old.id,
-    settings: freshSettings(deps, old.settings, body.limits),
+    settings,
     metadata: old.metadata,
     background: body.background ?? false,
     stored: old.stored,
     requestId: context.requestId,
     ...context.idempotency,
     input: [],
+    priced: isPriced(deps.models, settings.modelChain),
   });
   await beginTurn(deps, owner, outcome);
   return outcome.turn;

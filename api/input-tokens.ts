@@ -1,7 +1,11 @@
-/** An estimate of a request's tokens: the path it would continue, its own input, its instructions and its tools. */
+/** An estimate of a request's tokens and of what its first call may cost: the path it would continue, its own input, its instructions and its tools. */
 import type { z } from 'zod';
+import type { Agent } from '../domain/agent.js';
+import type { CallEstimate } from '../domain/budget-ledger.js';
+import { estimateCall } from '../domain/call-estimate.js';
 import { itemText } from '../domain/item.js';
 import type { InputItemParam } from '../domain/item.js';
+import type { ModelInfo } from '../domain/ports/model.js';
 import type { Scope } from '../domain/scope.js';
 import { estimateTokens } from '../domain/tokens.js';
 import { placeTurn } from './accept-turn.js';
@@ -9,6 +13,7 @@ import type { ApiDeps } from './api-deps.js';
 import { loadPath } from './conversation-path.js';
 import { selectModel } from './requested-model.js';
 import type { inputTokensSchema } from './schemas/response-request.js';
+import { decideLimits } from './turn-limits.js';
 
 type Request = z.infer<typeof inputTokensSchema>;
 
@@ -40,9 +45,30 @@ function paramText(item: InputItemParam): string {
   return 'arguments' in item && typeof item.arguments === 'string' ? item.arguments : '';
 }
 
+export interface InputEstimate {
+  readonly inputTokens: number;
+  /** The model that would be asked first; null: none of the chain is configured. */
+  readonly model: ModelInfo | null;
+  readonly maxTurnMicros: number;
+  /** Of the first call. */
+  readonly cost: CallEstimate;
+}
+
 /** @throws `response.not-found`, `conversation.not-found`, `model.not-found`. */
-export async function countInputTokens(deps: ApiDeps, scope: Scope, request: Request): Promise<number> {
-  const { agent } = selectModel(request.model ?? null, deps.agents, deps.models);
+export async function estimateInput(deps: ApiDeps, scope: Scope, request: Request): Promise<InputEstimate> {
+  const { agent, modelChain } = selectModel(request.model ?? null, deps.agents, deps.models);
+  const inputTokens = await countInputTokens(deps, scope, request, agent);
+  const model = modelChain.map((name) => deps.models.get(name)).find((each) => each !== null) ?? null;
+  const { prices, contextWindow } = model ?? { prices: null, contextWindow: 0 };
+  return {
+    inputTokens,
+    model,
+    maxTurnMicros: decideLimits(deps.defaultLimits, agent.limits, {}, null).maxCostMicros,
+    cost: estimateCall({ prices, contextWindow, inputTokens, maxOutputTokens: null }),
+  };
+}
+
+async function countInputTokens(deps: ApiDeps, scope: Scope, request: Request, agent: Agent): Promise<number> {
   const place = placeTurn(request);
   const path = await loadPath(deps, scope, { conversationId: place.conversationId, parentId: place.parentId ?? null });
   const input = typeof request.input === 'string' ? [request.input] : (request.input ?? []).map(paramText);

@@ -17,6 +17,7 @@ export const ID_PREFIXES = {
   compaction: 'cmp',
   file: 'file',
   apiKey: 'key',
+  budget: 'bud',
   request: 'req',
 } as const;
 

@@ -71,6 +71,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const metrics = createMetrics();
   const deps: ActivityDeps = {
     turns: parts.store.turns,
+    budgets: parts.store.budgets,
     files: parts.store.files,
     events,
     models: crash.models(parts.models.registry),
@@ -165,9 +166,9 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     turns: store.turns,
     conversations: store.conversations,
     usage: store.usage,
+    budgets: store.budgets,
     apiKeys: store.apiKeys,
     files: store.files,
-    backups: store.backups,
     events: deps.events,
     engine: turnEngine,
     starter,

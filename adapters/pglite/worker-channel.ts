@@ -11,17 +11,6 @@ export interface WorkerChannel {
   /** How long opening the folder took inside the worker. */
   readonly openMs: number;
   close(): Promise<void>;
-  /** Ends the thread without a shutdown of the database: what it holds stays as it is on disk. */
-  abandon(): Promise<void>;
-}
-
-/** Read by the worker. */
-export interface WorkerOptions {
-  readonly dataDir: string;
-  /** Whether a commit waits for the disk; false for a database in memory. */
-  readonly sync: boolean;
-  /** Load what the self-check needs. */
-  readonly check: boolean;
 }
 
 interface Pending {
@@ -44,10 +33,9 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * Start the worker and wait until the database answers.
  * @throws `store.unavailable` when the folder cannot be opened.
  */
-export async function openWorkerChannel(options: WorkerOptions, workerFile: URL = WORKER_FILE): Promise<WorkerChannel> {
-  const { dataDir } = options;
+export async function openWorkerChannel(dataDir: string, workerFile: URL = WORKER_FILE): Promise<WorkerChannel> {
   // Own execArgv: the worker is plain JavaScript, so the loaders of the main thread would only slow it down.
-  const worker = new Worker(workerFile, { workerData: options, execArgv: [] });
+  const worker = new Worker(workerFile, { workerData: { dataDir }, execArgv: [] });
   const pending = new Map<number, Pending>();
   const deathListeners: ((reason: Failure) => void)[] = [];
   let dead: Failure | null = null;
@@ -91,10 +79,6 @@ export async function openWorkerChannel(options: WorkerOptions, workerFile: URL 
       // A worker that is already dead has nothing left to close.
       if (dead === null) await send('close').catch((error: unknown) => die('it did not close', error));
       clearTimeout(timer);
-      await worker.terminate();
-    },
-    abandon: async () => {
-      closing = true;
       await worker.terminate();
     },
   };

@@ -7,6 +7,8 @@ import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import { isTerminal } from '../../domain/turn.js';
 import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
+import { appliedBudgets, objectionOfBudgets } from './budget-admission.js';
+import type { AppliedBudget } from './budget-admission.js';
 import type { Connection, Database } from './database.js';
 import { toJson } from './json-columns.js';
 import { owned, ownerId } from './ownership.js';
@@ -35,6 +37,7 @@ interface Surroundings {
   readonly parent_conversation_id: string | null;
   readonly parent_depth: number | null;
   readonly busy_id: string | null;
+  readonly budgets: readonly AppliedBudget[] | null;
 }
 
 /** @throws as `TurnStore.accept` says. */
@@ -63,7 +66,7 @@ async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): 
     const replayed = await readTurn(connection, scope, around.replay_id);
     return replayed === null ? null : { kind: 'replayed', turn: replayed };
   }
-  const objection = objectionTo(turn, around);
+  const objection = objectionTo(turn, around) ?? objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
   if (objection !== null) throw objection;
   const accepted = toAcceptedTurn(scope, turn, around);
   return (await insertTurn(connection, scope, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
@@ -76,7 +79,7 @@ async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): 
            c.id as conversation_id, c.principal_id as conversation_owner, c.head_turn_id,
            p.id as parent_id, p.principal_id as parent_owner, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
            p.conversation_id as parent_conversation_id, p.depth as parent_depth,
-           b.id as busy_id
+           b.id as busy_id, ${appliedBudgets(scope)} as budgets
     from (select ${scope.tenantId}::text as tenant_id) as me
     left join turns n on ${owned(scope, 'n')} and n.id = ${turn.parentId ?? null}::text
     left join lateral (

@@ -7,6 +7,7 @@ import type { Scope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import type { TurnRecord } from '../../domain/turn.js';
 import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
+import { settleBudgets } from './budget-settlement.js';
 import type { Connection } from './database.js';
 import { nullableObjectColumn, toJson } from './json-columns.js';
 import { owned } from './ownership.js';
@@ -110,7 +111,7 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         usage_estimated = t.usage_estimated or ${spent.usage.estimated}::boolean,
         cost_micros = t.cost_micros + ${spent.costMicros}::bigint,
         cost_incomplete = t.cost_incomplete or ${spent.costIncomplete}::boolean,
-        answered_by = ${commit.answeredBy}::text,
+        answered_by = coalesce(${commit.answeredBy}::text, t.answered_by),
         status = coalesce(${ending?.status ?? null}::text, 'in_progress'),
         error = ${errorJson(ending?.error ?? null)}::jsonb,
         incomplete_reason = ${ending?.incompleteReason ?? null}::text,
@@ -140,6 +141,7 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
         x.usage_estimated, x.cost_micros, x.first_token_ms, x.duration_ms, ${now}::timestamptz
       from step, jsonb_to_recordset(${toLedgerJson(commit.modelCalls)}::jsonb)
         as ${LEDGER_RECORD}),
+    ${settleBudgets(scope, commit, 'step', sql`${spent.costMicros}::bigint`, now)},
     head as (${moveHead(scope, commit.turnId, ending?.status ?? null, 'step', now)})
     select * from turn`.execute(connection);
   return rows[0] === undefined ? null : fromTurnRow(rows[0]);
@@ -151,6 +153,7 @@ export async function recordCalls(
   scope: Scope,
   { turnId, step, attempt, modelCalls }: Parameters<TurnStore['recordCalls']>[1],
 ): Promise<void> {
+  const now = new Date();
   await sql`
     with ledger as (
       insert into model_calls (tenant_id, turn_id, step, attempt, index, principal_id, model, outcome, failure_code,
@@ -158,11 +161,15 @@ export async function recordCalls(
         duration_ms, created_at)
       select t.tenant_id, t.id, ${step}::integer, ${attempt}::integer, x.index, t.principal_id, x.model, x.outcome,
         x.failure_code, x.input_tokens, x.cached_tokens, x.output_tokens, x.reasoning_tokens, x.usage_estimated,
-        x.cost_micros, x.first_token_ms, x.duration_ms, ${new Date()}::timestamptz
+        x.cost_micros, x.first_token_ms, x.duration_ms, ${now}::timestamptz
       from turns t, jsonb_to_recordset(${toLedgerJson(modelCalls)}::jsonb) as ${LEDGER_RECORD}
       where ${owned(scope, 't')} and t.id = ${turnId}::text
       on conflict do nothing
-      returning *)
+      returning *),
+    turn as (
+      select t.principal_id from turns t
+      where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text),
+    ${settleBudgets(scope, { turnId, step, attempt }, 'turn', sql`(select coalesce(sum(l.cost_micros), 0) from ledger l)`, now)}
     update turns t set
       input_tokens = t.input_tokens + (select coalesce(sum(l.input_tokens), 0) from ledger l),
       cached_tokens = t.cached_tokens + (select coalesce(sum(l.cached_tokens), 0) from ledger l),

@@ -6,6 +6,7 @@ import type { OpenTurn, TurnEnding } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import { isTerminal } from '../../domain/turn.js';
 import type { TerminalStatus, TurnRecord, TurnSettings, TurnStatus } from '../../domain/turn.js';
+import { freeHolds } from './budget-settlement.js';
 import type { Connection } from './database.js';
 import { objectColumn } from './json-columns.js';
 import { owned } from './ownership.js';
@@ -64,7 +65,8 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
     calls_ended as (
       update tool_calls k set status = 'cancelled', finished_at = ${now}::timestamptz
       where ${owned(scope, 'k')} and k.turn_id = ${turnId}::text
-        and k.kind = 'tool' and k.status in ('pending', 'running'))
+        and k.kind = 'tool' and k.status in ('pending', 'running')),
+    ${freeHolds(scope, turnId)}
     ${moveHead(scope, turnId, ending.status, 'closed', now)}`.execute(connection);
 }
 

@@ -55,8 +55,8 @@ export async function loadStepContext(
   scope: Scope,
   turnId: string,
 ): Promise<StepContext | null> {
-  const turn = await readTurn(connection, scope, turnId);
-  if (turn === null) return null;
+  const found = await readTurnWithBudgets(connection, scope, turnId);
+  if (found === null) return null;
   const { rows } = await sql<PathRow>`
     with recursive ${chainFrom(scope, turnId, true)}
     select ${sql.raw(ITEM_COLUMNS)}, k.turn_id is not null as is_call, ${sql.raw(CALL_COLUMNS)}
@@ -64,7 +64,21 @@ export async function loadStepContext(
     join items i on i.tenant_id = c.tenant_id and i.turn_id = c.id
     left join tool_calls k on k.tenant_id = i.tenant_id and k.turn_id = i.turn_id and k.step = i.step and k.item_id = i.item_id
     order by c.depth, i.step, i.index, k.call_index`.execute(connection);
-  return { turn, path: rows.map(fromItemRow), toolCalls: rows.filter((row) => row.is_call).map(toCall) };
+  return { ...found, path: rows.map(fromItemRow), toolCalls: rows.filter((row) => row.is_call).map(toCall) };
+}
+
+async function readTurnWithBudgets(
+  connection: Connection,
+  scope: Scope,
+  turnId: string,
+): Promise<Pick<StepContext, 'turn' | 'budgeted'> | null> {
+  const { rows } = await sql<TurnRow & { readonly budgeted: boolean }>`
+    select ${sql.raw(TURN_COLUMNS)}, exists (
+      select 1 from budgets b
+      where lower(b.tenant_id) = ${scope.tenantId}::text
+        and (b.principal_id is null or b.principal_id = t.principal_id)) as budgeted
+    from turns t where t.tenant_id = ${scope.tenantId}::text and t.id = ${turnId}::text`.execute(connection);
+  return rows[0] === undefined ? null : { turn: fromTurnRow(rows[0]), budgeted: rows[0].budgeted };
 }
 
 function toCall(row: PathRow): ReturnType<typeof fromToolCallRow> {

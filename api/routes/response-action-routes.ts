@@ -3,12 +3,14 @@ import { answerTurn } from '../answer-turn.js';
 import type { AnswerDeps } from '../answer-turn.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
+import { budgetsAllow } from '../budget-view.js';
 import { cancelTurn } from '../cancel-turn.js';
 import { continueTurn } from '../continue-turn.js';
 import { readIdempotency } from '../idempotency.js';
-import { countInputTokens } from '../input-tokens.js';
+import { estimateInput } from '../input-tokens.js';
 import { toItemList } from '../projections/item-list.js';
-import { inputTokensAnswerSchema, itemListSchema, responseSchema } from '../schemas/answer-schemas.js';
+import { itemListSchema, responseSchema } from '../schemas/answer-schemas.js';
+import { inputTokensAnswerSchema } from '../schemas/budget-schemas.js';
 import { toPageQuery } from '../schemas/field-schemas.js';
 import { inputItemsQuerySchema, inputTokensSchema, responseContinueSchema } from '../schemas/response-request.js';
 import { requireReadableTurn } from '../stored-response.js';
@@ -75,15 +77,28 @@ function inputTokensRoute(deps: AnswerDeps): ApiRoute {
     method: 'post',
     path: '/v1/responses/input_tokens',
     operationId: 'countInputTokens',
-    summary: 'Estimate how many tokens a request would be',
+    summary: 'Estimate how many tokens a request would be, and what it may cost',
     description:
-      'Counted with a common tokenizer; the provider’s own count differs by a few percent. Images are not counted.',
+      'Counted with a common tokenizer; the provider’s own count differs by a few percent. Images are not counted. `turnstone` says what the first call ' +
+      'may cost and whether the budgets that apply would let it be made.',
     tag: TAG,
     scope: 'read',
     body: inputTokensSchema,
     answers: { 200: { description: 'The estimate', schema: inputTokensAnswerSchema } },
     async handle({ body, caller, res }) {
-      res.json({ object: 'response.input_tokens', input_tokens: await countInputTokens(deps, caller.scope, body) });
+      const estimate = await estimateInput(deps, caller.scope, body);
+      const { priced, minMicros, maxMicros } = estimate.cost;
+      const budgets = await deps.budgets.applying(caller.scope, caller.scope.principalId);
+      res.json({
+        object: 'response.input_tokens',
+        input_tokens: estimate.inputTokens,
+        turnstone: {
+          model: estimate.model?.name ?? null,
+          first_call_micros: priced ? { min: minMicros, max: maxMicros } : null,
+          max_turn_micros: estimate.maxTurnMicros,
+          budgets_allow: budgetsAllow(budgets, estimate.cost),
+        },
+      });
     },
   });
 }

@@ -79,9 +79,6 @@ const listOf = (entry: z.ZodType, name: string): z.ZodType =>
 
 export const itemListSchema = listOf(itemSchema, 'ItemList');
 export const deletedSchema = z.object({ id, object: z.string(), deleted: z.literal(true) }).meta({ id: 'Deleted' });
-export const inputTokensAnswerSchema = z
-  .object({ object: z.literal('response.input_tokens'), input_tokens: z.int() })
-  .meta({ id: 'InputTokens' });
 
 export const conversationSchema = z
   .object({

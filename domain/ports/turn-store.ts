@@ -24,6 +24,8 @@ export interface NewTurn {
   readonly requestHash: string;
   /** Input items in order; ids already given. */
   readonly input: readonly Item[];
+  /** False: no model of its chain has a known price, which a budget may forbid. */
+  readonly priced?: boolean;
 }
 
 export type AcceptOutcome =
@@ -41,6 +43,8 @@ export interface StepContext {
   readonly path: readonly StoredItem[];
   /** Calls of the path's turns, in order. */
   readonly toolCalls: readonly ToolCallRecord[];
+  /** True when a budget applies to the turn: then each of its calls is reserved before it is made. */
+  readonly budgeted?: boolean;
 }
 
 export interface StepRef {
@@ -83,7 +87,8 @@ export interface StepCommit extends StepRef {
     'attempt' | 'result' | 'fullResult' | 'resultHash' | 'error' | 'durationMs'
   >[];
   readonly modelCalls: readonly ModelCallEntry[];
-  readonly answeredBy: string;
+  /** Null: no model was asked. */
+  readonly answeredBy: string | null;
   readonly result: CallModelResult;
   /** Close the turn in the same transaction. */
   readonly ending: TurnEnding | null;
@@ -139,7 +144,7 @@ export interface TurnStore {
    * One transaction: the turn with its input items, and step 1 claimed as attempt 1.
    * @throws `conversation.not-found`, `conversation.busy` (message names the running turn), `response.not-found`
    *   (unknown parent, param `previous_response_id`), `response.still-running` (parent not ended),
-   *   `request.idempotency-mismatch`.
+   *   `request.idempotency-mismatch`, `budget.exhausted` (with the time until it begins anew), `budget.unpriced-model`.
    */
   accept(scope: Scope, turn: NewTurn): Promise<AcceptOutcome>;
   get(scope: Scope, turnId: string): Promise<TurnRecord | null>;

@@ -7,6 +7,7 @@ import type { Tool } from '../../domain/ports/tool-runtime.js';
 import { toResponseResource } from '../../domain/response-resource.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
 import { aFakeTool } from './api-fakes.js';
+import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import { createInMemoryFileStore } from './in-memory-stores.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
@@ -63,8 +64,10 @@ export async function anAcceptedTurn(
       ...change,
     }),
   );
+  const tables = createMemoryTables();
   const deps: ActivityDeps = {
-    turns: createInMemoryTurnStore(createMemoryTables()),
+    turns: createInMemoryTurnStore(tables),
+    budgets: createInMemoryBudgetStore(tables),
     files: createInMemoryFileStore(),
     events: createMemoryEventLog(),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },

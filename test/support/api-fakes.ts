@@ -15,6 +15,7 @@ import type { Metrics } from '../../domain/ports/metrics.js';
 import type { ModelInfo, ModelRegistry } from '../../domain/ports/model.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
 import type { KeyScope } from '../../domain/scope.js';
+import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import {
   createInMemoryApiKeyStore,
   createInMemoryConversationStore,
@@ -161,9 +162,9 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     turns,
     conversations: createInMemoryConversationStore(tables),
     usage: createInMemoryUsageStore(tables),
+    budgets: createInMemoryBudgetStore(tables),
     apiKeys,
     files: createInMemoryFileStore(),
-    backups: null,
     engine,
     starter: createTurnStarter({ engine, logger }),
     models: createFakeModels(),

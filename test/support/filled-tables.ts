@@ -24,15 +24,31 @@ export const TABLES = [
   'tenant_keys',
   'turn_credentials',
   'audit_log',
+  'budgets',
+  'budget_holds',
+  'budget_spends',
 ];
 /** Of these, what belongs to a tenant as a whole. */
-export const OF_TENANT = ['tenants', 'tenant_keys', 'turn_credentials', 'audit_log'];
+export const OF_TENANT = [
+  'tenants',
+  'tenant_keys',
+  'turn_credentials',
+  'audit_log',
+  'budgets',
+  'budget_holds',
+  'budget_spends',
+];
 const rowsOfTenant = (tenantId: string, turnId: string): string[] => [
   `insert into tenant_keys (tenant_id, id, master_id, wrapped, created_at) values ('${tenantId}', 'k', 'm', '', now())`,
   `insert into turn_credentials (tenant_id, turn_id, provider, sealed, created_at)
      values ('${tenantId}', '${turnId}', 'p', '', now())`,
   `insert into audit_log (tenant_id, number, at, principal_id, action, subject, details, request_id, previous_hash, hash)
      values ('${tenantId}', 1, now(), 'p', 'a', 's', '{}', 'r', '', '')`,
+  `insert into budgets (tenant_id, id, period, limit_micros, allow_unpriced, period_start, used_micros, created_at, updated_at)
+     values ('${tenantId}', 'b', 'total', 1000000, true, now(), 0, now(), now())`,
+  `insert into budget_holds (tenant_id, turn_id, step, attempt, budget_id, amount_micros, held_at)
+     values ('${tenantId}', '${turnId}', 1, 1, 'b', 1, now())`,
+  `insert into budget_spends (tenant_id, budget_id, amount_micros, spent_at) values ('${tenantId}', 'b', 1, now())`,
 ];
 
 /** At least one row of the scope's owner in every table. */

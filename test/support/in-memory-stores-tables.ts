@@ -1,4 +1,5 @@
 /** The tables the in-memory stores share, and the walks over them. */
+import type { Ledger } from '../../domain/budget-ledger.js';
 import type { Conversation } from '../../domain/ports/conversation-store.js';
 import type { ItemPage, PageQuery } from '../../domain/ports/turn-store.js';
 import { seesWholeTenant } from '../../domain/scope.js';
@@ -26,13 +27,15 @@ export interface TurnRow {
 export interface MemoryTables {
   readonly turns: Map<string, TurnRow>;
   readonly conversations: Map<string, { tenantId: string; value: Conversation }>;
+  /** By tenant. */
+  readonly ledgers: Map<string, Ledger>;
 }
 
 /** Event numbers per attempt. */
 export const BLOCK = 1_000_000;
 
 export function createMemoryTables(): MemoryTables {
-  return { turns: new Map(), conversations: new Map() };
+  return { turns: new Map(), conversations: new Map(), ledgers: new Map() };
 }
 
 /** The owner's, or whoever sees the whole tenant. */

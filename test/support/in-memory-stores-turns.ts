@@ -8,6 +8,7 @@ import type { TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import { isTerminal } from '../../domain/turn.js';
+import { freeHolds, isBudgeted, requireMoney, settleCalls } from './in-memory-budgets.js';
 import { placeFor, toTurn } from './in-memory-stores-accept.js';
 import { BLOCK, conversationOf, inOrder, pageOf, pathTo, rowOf, setConversation } from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
@@ -19,6 +20,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
   };
   const close = (scope: Scope, row: TurnRow, ending: Parameters<TurnStore['finish']>[2]): void => {
     row.turn = { ...row.turn, ...ending, completedAtMs: Date.now() };
+    freeHolds(tables, row.turn);
     const conversation =
       row.turn.conversationId === null ? null : conversationOf(tables, scope, row.turn.conversationId);
     if (conversation !== null)
@@ -49,6 +51,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
         );
       }
       const record = toTurn(scope, turn, placeFor(tables, scope, turn));
+      requireMoney(tables, scope, turn.priced ?? true);
       tables.turns.set(turn.id, {
         turn: record,
         items: turn.input.map((item, index) => ({ turnId: turn.id, step: 0, index, direction: 'input', item })),
@@ -74,7 +77,8 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const path = pathTo(tables, scope, id);
       const turn = path.at(-1)?.turn;
       if (turn === undefined) return null;
-      return { turn, path: path.flatMap((row) => inOrder(row.items)), toolCalls: path.flatMap((row) => row.calls) };
+      const toolCalls = path.flatMap((row) => row.calls);
+      return { turn, path: path.flatMap((row) => inOrder(row.items)), toolCalls, budgeted: isBudgeted(tables, turn) };
     },
     async claimStep(scope, { turnId, step }) {
       const row = open(scope, turnId);
@@ -90,6 +94,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const step = row?.steps.get(commit.step);
       if (row === null || step?.attempt !== commit.attempt || step.result !== null) return null;
       step.result = commit.result;
+      settleCalls(tables, row.turn, commit);
       row.items.push(
         ...commit.items.map((item, index) => ({
           turnId: commit.turnId,
@@ -112,16 +117,18 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       );
       row.turn = {
         ...row.turn,
-        answeredBy: commit.answeredBy,
+        answeredBy: commit.answeredBy ?? row.turn.answeredBy,
         usage: commit.modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage),
       };
       if (commit.ending !== null) close(scope, row, commit.ending);
       row.turn = { ...row.turn, lastSequence: commit.lastSequence };
       return row.turn;
     },
-    async recordCalls(scope, { turnId, modelCalls }) {
+    async recordCalls(scope, attempt) {
+      const { turnId, modelCalls } = attempt;
       const row = open(scope, turnId);
       if (row === null) return;
+      settleCalls(tables, row.turn, attempt);
       const usage = modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage);
       row.turn = { ...row.turn, usage };
     },

@@ -23,9 +23,8 @@ export interface StartedProduct {
   readonly openai: OpenAI;
   /** Kills it as a crash does: nothing is drained. */
   crash(): Promise<void>;
-  readonly dataDir: string;
-  /** Starts it again on the same data folder, or on another; the old handle is dead. */
-  startAgain(folder?: string): Promise<StartedProduct>;
+  /** Starts it again on the same data folder; the old handle is dead. */
+  startAgain(): Promise<StartedProduct>;
   call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   response(id: string): Promise<ResponseResource>;
   /** The Temporal server beside it, as an operator reaches it. */
@@ -112,8 +111,7 @@ async function attach(
       running.kill('SIGKILL');
       await running.ended;
     },
-    dataDir,
-    startAgain: (folder = dataDir) => attach(provider, folder, env, onEnd),
+    startAgain: () => attach(provider, dataDir, env, onEnd),
     async call(method, path, body) {
       const response = await fetch(`${apiUrl}${path}`, {
         method,
