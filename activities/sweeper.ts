@@ -84,7 +84,7 @@ async function sweptAlone(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
 }
 
 async function sweepOne(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
-  const state = await deps.engine.describe(turn.turnId, turn.conversationId);
+  const state = await deps.engine.describe(turn);
   if (state.kind === 'running') return false;
   if (state.kind === 'absent') return restart(deps, turn);
   const scope = internalScope(turn.tenantId, 'sweeper');

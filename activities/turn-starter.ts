@@ -54,8 +54,8 @@ export function createTurnStarter(deps: TurnStarterDeps): RunningTurnStarter {
   const chains = new Map<string, Promise<void>>();
   return {
     begin(turn, ahead) {
-      const { turnId, conversationId } = turn.input;
-      const id = turnWorkflowId(turnId, conversationId);
+      const { turnId } = turn.input;
+      const id = turnWorkflowId(turn.input);
       if (chains.size >= MAX_PENDING) {
         deps.logger.error({ turnId }, 'too many turns wait for their workflow; the sweeper will start this one');
         return;

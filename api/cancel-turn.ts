@@ -4,7 +4,7 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { ResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
 import { isTerminal } from '../domain/turn.js';
-import type { TurnRecord } from '../domain/turn.js';
+import type { TurnRef } from '../domain/turn-contract.js';
 import type { ApiDeps } from './api-deps.js';
 import { loadResource, reloadResource, requireReadableTurn } from './stored-response.js';
 import { waitForEnd } from './turn-reader.js';
@@ -25,9 +25,10 @@ export async function cancelTurn(
   const { scope, logger } = context;
   const turn = await requireReadableTurn(deps, scope, turnId);
   if (isTerminal(turn.status)) return loadResource(deps, scope, turn);
+  const ref: TurnRef = { tenantId: scope.tenantId, turnId, conversationId: turn.conversationId };
   const [fast, durable] = await Promise.allSettled([
     deps.events.requestCancel({ tenantId: scope.tenantId, turnId }),
-    deps.engine.cancel(turnId, turn.conversationId),
+    deps.engine.cancel(ref),
   ]);
   for (const road of [fast, durable]) {
     if (road.status === 'rejected')
@@ -40,7 +41,7 @@ export async function cancelTurn(
       : failure('engine.unavailable', 'The cancel could not be delivered. Try again in a moment.', { cause: reason });
   }
   const ended = new AbortController();
-  if (durable.status === 'fulfilled' && !durable.value) void cancelWhenStarted(deps, turn, logger, ended.signal);
+  if (durable.status === 'fulfilled' && !durable.value) void cancelWhenStarted(deps, ref, logger, ended.signal);
   await waitForEnd(deps, { scope, turnId, after: -1, signal: AbortSignal.timeout(waitMs), checkMs: 500 });
   ended.abort();
   return reloadResource(deps, scope, turnId);
@@ -50,19 +51,14 @@ export async function cancelTurn(
  * The workflow of a young turn starts a moment after it was accepted, and until then only the fast road leads to the turn,
  * which ends at this process: the durable one is tried again until it is open or the turn has ended.
  */
-async function cancelWhenStarted(
-  deps: ApiDeps,
-  { id, conversationId }: TurnRecord,
-  logger: Logger,
-  ended: AbortSignal,
-): Promise<void> {
+async function cancelWhenStarted(deps: ApiDeps, turn: TurnRef, logger: Logger, ended: AbortSignal): Promise<void> {
   for (let attempt = 0; attempt < DURABLE_ATTEMPTS; attempt += 1) {
     await new Promise((resolve) => setTimeout(resolve, DURABLE_PAUSE_MS));
     if (ended.aborted) return;
     try {
-      if (await deps.engine.cancel(id, conversationId)) return;
+      if (await deps.engine.cancel(turn)) return;
     } catch (error) {
-      logger.warn({ err: toError(error), turnId: id }, 'the durable road of a cancel is closed');
+      logger.warn({ err: toError(error), turnId: turn.turnId }, 'the durable road of a cancel is closed');
     }
   }
 }

@@ -6,6 +6,7 @@ import type { LimitReason, TurnLimits } from './limits.js';
 import type { TurnPolicy } from './policy.js';
 import type { ApprovalRule, ToolEffect } from './tool.js';
 import type { IncompleteReason, TerminalStatus } from './turn.js';
+import { workflowIdOf } from './workflow-ids.js';
 
 export const TURN_WORKFLOW_TYPE = 'turn';
 export const PROGRESS_QUERY = 'progress';
@@ -22,15 +23,26 @@ export const SEARCH_ATTRIBUTES = {
 } as const;
 
 /** One workflow id per conversation makes Temporal the lock: one running turn each. */
-export function turnWorkflowId(turnId: string, conversationId: string | null): string {
+export function turnWorkflowId({ tenantId, turnId, conversationId }: TurnRef): string {
+  return conversationId === null
+    ? workflowIdOf('turn', tenantId, turnId)
+    : workflowIdOf('conversation', tenantId, conversationId);
+}
+
+/** The id such a turn had before 0.2.0: one that was running during the update has it until it ends. */
+export function olderTurnWorkflowId({ turnId, conversationId }: TurnRef): string {
   return conversationId === null ? `turn/${turnId}` : `conversation/${conversationId}`;
 }
 
-/** What names a turn in every argument and every log line. */
-export interface TurnIds {
+/** What finds a turn in the engine. */
+export interface TurnRef {
   readonly tenantId: string;
   readonly turnId: string;
   readonly conversationId: string | null;
+}
+
+/** What names a turn in every argument and every log line. */
+export interface TurnIds extends TurnRef {
   readonly requestId: string;
 }
 

@@ -11,7 +11,14 @@ import type { SearchAttributePair } from '@temporalio/common';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
-import { PROGRESS_QUERY, SEARCH_ATTRIBUTES, TURN_WORKFLOW_TYPE, turnWorkflowId } from '../../domain/turn-contract.js';
+import {
+  PROGRESS_QUERY,
+  SEARCH_ATTRIBUTES,
+  TURN_WORKFLOW_TYPE,
+  olderTurnWorkflowId,
+  turnWorkflowId,
+} from '../../domain/turn-contract.js';
+import type { TurnRef } from '../../domain/turn-contract.js';
 import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound } from './engine-errors.js';
 
 export interface TurnEngineOptions {
@@ -54,9 +61,9 @@ export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
         `A turn is already running in conversation ${turn.input.conversationId ?? ''}: turn ${turnId} was not started. Wait for it, or cancel it.`,
       );
     },
-    cancel: (turnId, conversationId) => cancel(options, turnId, conversationId),
-    describe: async (turnId, conversationId) => toState(await latestRun(options, turnId, conversationId)),
-    progress: (turnId, conversationId) => progress(options, turnId, conversationId),
+    cancel: (turn) => cancel(options, turn),
+    describe: async (turn) => toState(await latestRun(options, turn)),
+    progress: (turn) => progress(options, turn),
     ping: () => ping(options),
   };
 }
@@ -66,13 +73,20 @@ function within<T>({ client }: TurnEngineOptions, timeoutMs: number, call: () =>
 }
 
 /** The latest run of the turn's workflow id, or null when there is none or it is another turn's. */
-async function latestRun(
+async function latestRun(options: TurnEngineOptions, turn: TurnRef): Promise<WorkflowExecutionDescription | null> {
+  return (
+    (await runUnder(options, turn.turnId, turnWorkflowId(turn))) ??
+    (await runUnder(options, turn.turnId, olderTurnWorkflowId(turn)))
+  );
+}
+
+async function runUnder(
   options: TurnEngineOptions,
   turnId: string,
-  conversationId: string | null,
+  workflowId: string,
 ): Promise<WorkflowExecutionDescription | null> {
   try {
-    const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+    const handle = options.client.workflow.getHandle(workflowId);
     const run = await within(options, CALL_TIMEOUT_MS, () => handle.describe());
     return run.memo?.['turnId'] === turnId ? run : null;
   } catch (error) {
@@ -90,11 +104,11 @@ async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'s
   } catch (error) {
     if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
   }
-  return (await latestRun(options, turnId, turn.input.conversationId)) === null ? 'busy' : 'started';
+  return (await latestRun(options, turn.input)) === null ? 'busy' : 'started';
 }
 
-async function cancel(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<boolean> {
-  const run = await latestRun(options, turnId, conversationId);
+async function cancel(options: TurnEngineOptions, turn: TurnRef): Promise<boolean> {
+  const run = await latestRun(options, turn);
   if (run === null) return false;
   if (!isRunning(run.status.name)) return true;
   const firstRunId = run.raw.workflowExecutionInfo?.firstRunId;
@@ -105,13 +119,14 @@ async function cancel(options: TurnEngineOptions, turnId: string, conversationId
   try {
     await within(options, CALL_TIMEOUT_MS, () => handle.cancel());
   } catch (error) {
-    if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turnId}`);
+    if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turn.turnId}`);
   }
   return true;
 }
 
-async function progress(options: TurnEngineOptions, turnId: string, conversationId: string | null): Promise<unknown> {
-  const handle = options.client.workflow.getHandle(turnWorkflowId(turnId, conversationId));
+async function progress(options: TurnEngineOptions, turn: TurnRef): Promise<unknown> {
+  const { turnId, conversationId } = turn;
+  const handle = options.client.workflow.getHandle(turnWorkflowId(turn));
   try {
     const view: unknown = await within(options, QUERY_TIMEOUT_MS, () => handle.query(PROGRESS_QUERY));
     return view !== null && typeof view === 'object' && Reflect.get(view, 'turnId') === turnId ? view : null;
@@ -130,7 +145,7 @@ function startOptions(
   return {
     args: [turn.input],
     taskQueue: options.taskQueue,
-    workflowId: turnWorkflowId(turnId, turn.input.conversationId),
+    workflowId: turnWorkflowId(turn.input),
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,

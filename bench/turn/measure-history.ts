@@ -1,6 +1,7 @@
 /** How many bytes a turn leaves in the engine's history. */
 import { WorkflowNotFoundError } from '@temporalio/client';
 import type { Client } from '@temporalio/client';
+import { DEFAULT_TENANT } from '../../domain/scope.js';
 import { turnWorkflowId } from '../../domain/turn-contract.js';
 import { until } from '../support/statistics.js';
 import { createTurnClient } from '../support/turn-client.js';
@@ -32,7 +33,10 @@ export async function measureHistory({ product, bareWorker, keys }: TurnBench): 
   const client = createTurnClient(product.apiUrl, keys);
   const size = async (input: string): Promise<number> => {
     const { responseId } = await client.turn(input);
-    return closedHistoryBytes(bareWorker.client, turnWorkflowId(responseId, null));
+    return closedHistoryBytes(
+      bareWorker.client,
+      turnWorkflowId({ tenantId: DEFAULT_TENANT, turnId: responseId, conversationId: null }),
+    );
   };
   const plainBytes = await size('hello');
   const perStepBytes = ((await size(`${STEPS} steps`)) - plainBytes) / (STEPS - 1);

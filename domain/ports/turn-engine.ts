@@ -1,5 +1,5 @@
 /** The workflow engine as the API and the sweeper use it. */
-import type { TurnInput } from '../turn-contract.js';
+import type { TurnInput, TurnRef } from '../turn-contract.js';
 
 export interface StartTurn {
   readonly input: TurnInput;
@@ -23,11 +23,11 @@ export interface TurnEngine {
    * Durable cancel; no error when there is nothing to cancel any more. @throws `engine.unavailable`.
    * @returns false when the engine does not know the turn, perhaps not yet: ask again while the turn is open.
    */
-  cancel(turnId: string, conversationId: string | null): Promise<boolean>;
+  cancel(turn: TurnRef): Promise<boolean>;
   /** @throws `engine.unavailable`. */
-  describe(turnId: string, conversationId: string | null): Promise<EngineState>;
+  describe(turn: TurnRef): Promise<EngineState>;
   /** The workflow's `progress` query; null when it is not running or does not answer in time. */
-  progress(turnId: string, conversationId: string | null): Promise<unknown>;
+  progress(turn: TurnRef): Promise<unknown>;
   /** Round trip to the engine, for health. @throws `engine.unavailable`. */
   ping(): Promise<{ readonly latencyMs: number; readonly version: string }>;
 }

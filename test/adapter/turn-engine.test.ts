@@ -17,7 +17,8 @@ import { createTurnEngine } from '../../adapters/temporal/turn-engine.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import type { StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
 import type { TurnActivities } from '../../domain/turn-contract.js';
-import { turnWorkflowId } from '../../domain/turn-contract.js';
+import { olderTurnWorkflowId, turnWorkflowId } from '../../domain/turn-contract.js';
+import type { TurnRef } from '../../domain/turn-contract.js';
 import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createTurnWorker } from '../../workers/turn-worker.js';
 import type { TurnWorker } from '../../workers/turn-worker.js';
@@ -85,9 +86,14 @@ function aTurn(conversationId: string | null = null): StartedTurn {
   };
 }
 
+const aRef = (turnId: string, conversationId: string | null = null): TurnRef => ({
+  tenantId: 'default',
+  turnId,
+  conversationId,
+});
+const refOf = (turn: StartedTurn): TurnRef => aRef(turn.turnId, turn.conversationId);
 const aConversation = (): string => `conv_${randomUUID().replaceAll('-', '')}`;
-const handleOf = (turn: StartedTurn) =>
-  connection.client.workflow.getHandle(turnWorkflowId(turn.turnId, turn.conversationId));
+const handleOf = (turn: StartedTurn) => connection.client.workflow.getHandle(turnWorkflowId(refOf(turn)));
 
 async function started(conversationId: string | null = null): Promise<StartedTurn> {
   const turn = aTurn(conversationId);
@@ -98,10 +104,7 @@ async function started(conversationId: string | null = null): Promise<StartedTur
 
 async function finish(turn: StartedTurn): Promise<void> {
   await handleOf(turn).signal('finish');
-  await until(
-    async () => (await engine.describe(turn.turnId, turn.conversationId)).kind === 'ended',
-    'the workflow has ended',
-  );
+  await until(async () => (await engine.describe(refOf(turn))).kind === 'ended', 'the workflow has ended');
 }
 
 describe('start', () => {
@@ -152,27 +155,40 @@ describe('start', () => {
     const first = await started(aConversation());
     const second = aTurn(first.conversationId);
     await expect(engine.start(second)).rejects.toMatchObject({ code: 'conversation.busy' });
-    expect(await engine.describe(first.turnId, first.conversationId)).toEqual({ kind: 'running' });
+    expect(await engine.describe(refOf(first))).toEqual({ kind: 'running' });
     await finish(first);
     await engine.start(second);
-    expect(await engine.describe(second.turnId, second.conversationId)).toEqual({ kind: 'running' });
+    expect(await engine.describe(refOf(second))).toEqual({ kind: 'running' });
     await finish(second);
   });
 });
 
 describe('describe', () => {
   it('never started: -> absent', async () => {
-    expect(await engine.describe('resp_none', null)).toEqual({ kind: 'absent' });
+    expect(await engine.describe(aRef('resp_none'))).toEqual({ kind: 'absent' });
+  });
+
+  it('started by a version before 0.2.0, under its id -> found and cancelled there', async () => {
+    const turn = aTurn(aConversation());
+    await connection.client.workflow.start('turn', {
+      taskQueue: TASK_QUEUE,
+      workflowId: olderTurnWorkflowId(turn.input),
+      args: [turn.input],
+      memo: { turnId: turn.turnId },
+    });
+    expect(await engine.describe(refOf(turn))).toEqual({ kind: 'running' });
+    await engine.cancel(refOf(turn));
+    await until(async () => (await engine.describe(refOf(turn))).kind === 'ended', 'the run has ended');
   });
 
   it('ended: completed, cancelled or terminated -> says which', async () => {
     const [completed, cancelled, terminated] = [await started(), await started(), await started()];
     await finish(completed);
-    await engine.cancel(cancelled.turnId, null);
+    await engine.cancel(refOf(cancelled));
     await handleOf(terminated).terminate('an operator');
     const ending = (turn: StartedTurn) =>
       until(async () => {
-        const state = await engine.describe(turn.turnId, null);
+        const state = await engine.describe(refOf(turn));
         return state.kind === 'ended' ? state.how : null;
       }, 'the run has ended');
     expect(await Promise.all([completed, cancelled, terminated].map(ending))).toEqual([
@@ -186,7 +202,7 @@ describe('describe', () => {
     const first = await started(aConversation());
     await finish(first);
     const second = await started(first.conversationId);
-    expect(await engine.describe(first.turnId, first.conversationId)).toEqual({ kind: 'absent' });
+    expect(await engine.describe(refOf(first))).toEqual({ kind: 'absent' });
     await finish(second);
   });
 });
@@ -196,33 +212,33 @@ describe('cancel', () => {
     const first = await started(aConversation());
     await finish(first);
     const second = await started(first.conversationId);
-    await engine.cancel(first.turnId, first.conversationId);
+    await engine.cancel(refOf(first));
     const history = await handleOf(second).fetchHistory();
     expect(history.events?.some((event) => event.workflowExecutionCancelRequestedEventAttributes)).toBe(false);
     await finish(second);
   });
 
   it('nothing to cancel: unknown or ended -> no error', async () => {
-    await engine.cancel('resp_none', null);
+    await engine.cancel(aRef('resp_none'));
     const turn = await started();
     await finish(turn);
-    await engine.cancel(turn.turnId, null);
+    await engine.cancel(refOf(turn));
   });
 });
 
 describe('progress', () => {
   it('running: -> what the workflow answers', async () => {
     const turn = await started();
-    expect(await engine.progress(turn.turnId, null)).toMatchObject({ turnId: turn.turnId });
+    expect(await engine.progress(refOf(turn))).toMatchObject({ turnId: turn.turnId });
     await finish(turn);
   });
 
   it('ended, unknown, or of another turn: -> null', async () => {
     const turn = await started(aConversation());
-    expect(await engine.progress('resp_other', turn.conversationId)).toBeNull();
-    expect(await engine.progress('resp_none', null)).toBeNull();
+    expect(await engine.progress(aRef('resp_other', turn.conversationId))).toBeNull();
+    expect(await engine.progress(aRef('resp_none'))).toBeNull();
     await finish(turn);
-    expect(await engine.progress(turn.turnId, turn.conversationId)).toBeNull();
+    expect(await engine.progress(refOf(turn))).toBeNull();
   });
 });
 
@@ -246,14 +262,14 @@ describe('engine away', () => {
     await lost.ping();
     proxy.swallow();
     const startedAt = Date.now();
-    const calls = [lost.start(aTurn()), lost.cancel('resp_x', null), lost.describe('resp_x', null), lost.ping()];
+    const calls = [lost.start(aTurn()), lost.cancel(aRef('resp_x')), lost.describe(aRef('resp_x')), lost.ping()];
     const outcomes = await Promise.allSettled(calls);
     expect(
       outcomes.map((outcome) =>
         outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : 'fulfilled',
       ),
     ).toEqual(Array.from({ length: 4 }, () => 'engine.unavailable'));
-    expect(await lost.progress('resp_x', null)).toBeNull();
+    expect(await lost.progress(aRef('resp_x'))).toBeNull();
     expect(Date.now() - startedAt).toBeLessThan(15_000);
     await away.close();
     await proxy.close();
@@ -297,7 +313,7 @@ describe('engine away', () => {
         ),
       'the server knows the new search attributes',
     );
-    expect(await outside.describe(turn.turnId, null)).toEqual({ kind: 'running' });
+    expect(await outside.describe(refOf(turn))).toEqual({ kind: 'running' });
     await other.close();
   });
 

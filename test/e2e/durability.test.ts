@@ -117,7 +117,7 @@ describe('durability', () => {
     const id = idOf(before);
     const temporal = await product.temporal();
     const terminatedMs = Date.now();
-    await temporal.workflow.getHandle(`turn/${id}`).terminate('by an operator');
+    await temporal.workflow.getHandle(`turn/default/${id}`).terminate('by an operator');
     await until(async () => (await product.response(id)).status !== 'in_progress', 'the turn is settled', 60_000);
     expect(Date.now() - terminatedMs).toBeLessThan(60_000);
     expect(await product.response(id)).toMatchObject({ status: 'failed', error: { code: 'turn.terminated' } });

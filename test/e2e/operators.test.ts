@@ -62,7 +62,7 @@ describe('operators', () => {
     const temporal = await product().temporal();
     // On a busy machine a turn may take longer than its workflow waits: then it is one of the others.
     const handle = await until(async () => {
-      const run = temporal.workflow.getHandle(`turn/${await turnWithTool()}`);
+      const run = temporal.workflow.getHandle(`turn/default/${await turnWithTool()}`);
       await until(async () => (await statusOf(run)) === 'COMPLETED', 'the workflow is closed');
       const { events } = await run.fetchHistory();
       return (events ?? []).some((event) => event.activityTaskScheduledEventAttributes) ? null : run;
@@ -72,7 +72,7 @@ describe('operators', () => {
 
   it(verifies('operators.temporal'), async () => {
     const id = await turnWithTool(true);
-    const handle = (await product().temporal()).workflow.getHandle(`turn/${id}`);
+    const handle = (await product().temporal()).workflow.getHandle(`turn/default/${id}`);
     await handle.result();
     await expectReadable(handle);
     const { events } = await handle.fetchHistory();

@@ -94,7 +94,7 @@ async function withWorker<T>(
   return worker.runUntil(async () => {
     const handle = await temporal.client.workflow.start<(input: TurnInput) => Promise<TurnResult>>('turn', {
       taskQueue,
-      workflowId: turnWorkflowId(input.turnId, null),
+      workflowId: turnWorkflowId(input),
       args: [input],
       memo: { turnId: input.turnId },
       typedSearchAttributes: new TypedSearchAttributes([
