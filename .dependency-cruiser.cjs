@@ -123,7 +123,7 @@ module.exports = {
     rule(
       'cli-talks-http',
       'Commands talk HTTP; only start and doctor open parts of the server.',
-      { path: '^cli/', pathNot: '^cli/(start|doctor)' },
+      { path: '^cli/', pathNot: '^cli/(start|doctor|restore)' },
       { path: OURS, pathNot: '^(cli|domain)/|^workers/product-version\\.ts$', ...values },
     ),
     rule(

@@ -2,6 +2,7 @@
 import type { Agent } from '../domain/agent.js';
 import type { TurnLimits } from '../domain/limits.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { EventLog } from '../domain/ports/event-log.js';
@@ -40,6 +41,8 @@ export interface ApiDeps {
   readonly budgets: BudgetStore;
   readonly apiKeys: ApiKeyStore;
   readonly files: FileStore;
+  /** Null where the database is not embedded. */
+  readonly backups: BackupStore | null;
   readonly events: EventLog;
   readonly engine: TurnEngine;
   readonly starter: TurnStarter;

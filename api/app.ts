@@ -16,6 +16,7 @@ import { createRequestLog } from './middleware/request-log.js';
 import { mountRoutes, routeNotFound } from './mount-routes.js';
 import { createOpenApiDocument } from './openapi/openapi-document.js';
 import { createAdminKeyRoutes } from './routes/admin-key-routes.js';
+import { createBackupRoutes } from './routes/backup-routes.js';
 import { createBudgetRoutes } from './routes/budget-routes.js';
 import { createChatCompletionRoutes } from './routes/chat-completion-routes.js';
 import { createConversationItemRoutes } from './routes/conversation-item-routes.js';
@@ -59,6 +60,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createModelRoutes(deps),
     ...createFileRoutes(deps),
     ...createAdminKeyRoutes(deps),
+    ...createBackupRoutes(deps),
     ...createBudgetRoutes(deps),
     ...createHealthRoutes(deps),
     ...createDocsRoutes(() => (documentText ??= JSON.stringify(createOpenApiDocument(routes, deps.version)))),

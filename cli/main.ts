@@ -1,7 +1,9 @@
 /** The commands and their options. Every failure is one clear message and exit code 1. */
 import { Command, InvalidArgumentError } from 'commander';
 import { isFailure, toError } from '../domain/failures.js';
+import type { BackupFlags } from './backup-command.js';
 import type { DoctorFlags } from './doctor-command.js';
+import type { RestoreFlags } from './restore-command.js';
 import type { StartFlags } from './start-command.js';
 import { productVersion } from '../workers/product-version.js';
 
@@ -39,7 +41,31 @@ export function createProgram(env: Environment, exit: (code: number) => void): C
       const { runDoctor } = await import('./doctor-command.js');
       exit(await runDoctor(flags, env));
     });
+  addBackupCommands(program, env, exit);
   return program;
+}
+
+function addBackupCommands(program: Command, env: Environment, exit: (code: number) => void): void {
+  program
+    .command('backup')
+    .description('back up the embedded database, files and key of the running server (TURNSTONE_API_KEY: an admin key)')
+    .option('--url <url>', 'the server; default TURNSTONE_BASE_URL, else http://127.0.0.1:8080/v1')
+    .option('--json', 'machine-readable output')
+    .action(async (flags: BackupFlags) => {
+      const { runBackup } = await import('./backup-command.js');
+      exit(await runBackup(flags, env));
+    });
+  program
+    .command('restore')
+    .description('make a backup or snapshot the database of a data folder; its server must be stopped')
+    .argument('<backup>', 'the folder of a backup, or `newest` of the data folder')
+    .option('--data-dir <folder>', 'the data folder to restore into')
+    .option('--replace', 'move what is there aside')
+    .option('--json', 'machine-readable output')
+    .action(async (from: string, flags: RestoreFlags) => {
+      const { runRestore } = await import('./restore-command.js');
+      exit(await runRestore(from, flags, env));
+    });
 }
 
 export async function runCli(argv: readonly string[], env: Environment): Promise<void> {

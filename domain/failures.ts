@@ -41,6 +41,7 @@ export const FAILURES = {
   'request.not-found': rule(404, 'not_found_error', 'No such route'),
   'request.method-not-allowed': rule(405, 'invalid_request_error', 'The route does not take this method'),
   'request.idempotency-mismatch': rule(409, 'conflict_error', 'The Idempotency-Key was used with another body'),
+  'request.not-available': rule(501, 'invalid_request_error', 'This server cannot do that'),
   'request.rate-limited': rule(429, 'rate_limit_error', 'Too many requests'),
   'auth.missing': rule(401, 'authentication_error', 'No API key was sent'),
   'auth.invalid': rule(401, 'authentication_error', 'The API key is not valid'),

@@ -12,6 +12,26 @@ export function embeddedDatabaseDir(dataDir: string): string {
   return join(dataDir, 'database');
 }
 
+/** Contents of files, by tenant and hash. */
+export function fileContentsDir(dataDir: string): string {
+  return join(dataDir, 'files');
+}
+
+/** What the embedded Temporal server keeps: workflows in progress. */
+export function embeddedTemporalFile(dataDir: string): string {
+  return join(dataDir, 'temporal.db');
+}
+
+/** Copies of the database alone, made on a schedule. */
+export function snapshotsDir(dataDir: string): string {
+  return join(dataDir, 'snapshots');
+}
+
+/** Copies of everything, made by hand; kept here unless the configuration names another place. */
+export function backupsDir(dataDir: string): string {
+  return join(dataDir, 'backups');
+}
+
 /** Wraps the keys of tenants when none is given by TURNSTONE_MASTER_KEY. Whoever copies the folder copies it too. */
 export function masterKeyPath(dataDir: string): string {
   return join(dataDir, 'master.key');

@@ -169,6 +169,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     budgets: store.budgets,
     apiKeys: store.apiKeys,
     files: store.files,
+    backups: store.backups,
     events: deps.events,
     engine: turnEngine,
     starter,

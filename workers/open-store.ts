@@ -1,5 +1,4 @@
 /** The database and the files: PostgreSQL when DATABASE_URL is set, else PGlite in the data folder; migrated and ready. */
-import { join } from 'node:path';
 import { withoutPassword } from '../adapters/config/describe-config.js';
 import type { Config } from '../adapters/config/load-config.js';
 import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
@@ -17,6 +16,7 @@ import { createUsageStore } from '../adapters/postgres/usage-store.js';
 import { failure, toFailure } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
@@ -24,11 +24,15 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { Closers } from './closers.js';
-import { embeddedDatabaseDir } from './data-folder.js';
+import { embeddedDatabaseDir, fileContentsDir } from './data-folder.js';
+import { openBackups, startSnapshots } from './open-backups.js';
+import { productVersion } from './product-version.js';
 import { openSecrets } from './open-secrets.js';
 import type { Secrets } from './open-secrets.js';
 
 export interface Store {
+  /** Null where the database is not embedded. */
+  readonly backups: BackupStore | null;
   readonly turns: TurnStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
@@ -42,6 +46,9 @@ export interface Store {
   ping(): Promise<void>;
 }
 
+const DAMAGE_REMEDY =
+  'go back to the newest copy with `npx turnstone restore newest --replace` (what is there now is moved aside), then start again';
+
 /** @throws `store.unavailable` */
 export async function openStore(
   config: Config,
@@ -51,7 +58,12 @@ export async function openStore(
 ): Promise<Store> {
   const url = config.database.url;
   const pool = await (url === undefined
-    ? openPglite({ dataDir: embeddedDatabaseDir(config.dataDir), logger })
+    ? openPglite({
+        dataDir: embeddedDatabaseDir(config.dataDir),
+        sync: config.database.sync,
+        damageRemedy: DAMAGE_REMEDY,
+        logger,
+      })
     : openPostgres({ url, logger }).catch((error: unknown) => {
         throw unreachable(url, error);
       }));
@@ -60,13 +72,16 @@ export async function openStore(
   say('bringing the schema up to date');
   await migrate(database);
   const secrets = await openSecrets(config, createTenantKeyStore(database), logger);
+  const backups = openBackups(config, pool, productVersion(), logger);
+  if (backups !== null) startSnapshots(config, pool, backups, logger, closers);
   return {
+    backups,
     turns: createTurnStore(database),
     conversations: createConversationStore(database),
     usage: createUsageStore(database),
     budgets: createBudgetStore(database),
     apiKeys: createApiKeyStore(database),
-    files: createFolderFileStore({ folder: join(config.dataDir, 'files'), index: createFileIndex(database) }),
+    files: createFolderFileStore({ folder: fileContentsDir(config.dataDir), index: createFileIndex(database) }),
     secrets,
     description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,
     ping: async () => {

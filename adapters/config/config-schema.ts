@@ -81,6 +81,18 @@ export const configSchema = z.strictObject({
         .string()
         .regex(/^postgres(ql)?:\/\/\S+$/, 'postgres://user:password@host:port/database')
         .optional(),
+      /** Embedded only: a commit waits until the disk has it. Off: faster by that wait, and a power cut may cost the database. */
+      sync: z.boolean().default(true),
+    })
+    .prefault({}),
+  /** Embedded database only: copies of it, made while it works. */
+  backup: z
+    .strictObject({
+      /** Between snapshots; 0: none. One is made only when something was written since the last. */
+      snapshot_interval_minutes: z.int().min(0).max(44_640).default(360),
+      keep_snapshots: z.int().min(1).max(100).default(2),
+      /** Where `turnstone backup` writes; default: `backups` in the data folder. */
+      dir: z.string().min(1).optional(),
     })
     .prefault({}),
   temporal: temporalSchema.prefault({}),

@@ -224,6 +224,7 @@ function toConfig(
     cacheDir: cacheDir === undefined ? resolve(inCwd(dataDir), 'cache') : inCwd(cacheDir),
     agentsDir: agentsDir === undefined ? null : inCwd(agentsDir),
     toolModules: toolModules.map(inCwd),
+    backup: { ...kept.backup, ...(kept.backup.dir === undefined ? {} : { dir: inCwd(kept.backup.dir) }) },
     roles: expandRoles(roles),
     limits: withLimits(DEFAULT_LIMITS, limits),
     temporal: Object.freeze({ ...temporal, ...rest.temporal }),

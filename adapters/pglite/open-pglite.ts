@@ -2,15 +2,18 @@
  * The embedded database: PGlite on a folder, in a worker thread, behind an ordinary pg pool. The rest of the product
  * cannot tell it from a PostgreSQL server.
  *
- * What is committed survives the death of the process, not a power cut: PGlite cannot sync its files to disk.
+ * What is committed survives the death of the process and, unless `sync` is off, a power cut. A database that was not closed
+ * in order is checked before anybody uses it.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import pg from 'pg';
 import type { Logger } from '../../domain/ports/logger.js';
+import { failure, toError } from '../../domain/failures.js';
 import { lockFolder } from './folder-lock.js';
 import type { FolderLock } from './folder-lock.js';
+import { checkDatabase, wasClosedInOrder } from './self-check.js';
 import { createWireStream } from './wire-stream.js';
 import { openWorkerChannel } from './worker-channel.js';
 
@@ -25,6 +28,10 @@ export interface PgliteOptions {
   /** Folder of the database, made when missing; `memory://` keeps it in memory, for tests. */
   readonly dataDir: string;
   readonly logger: Logger;
+  /** A commit is acknowledged when the disk has it; default: yes. Without, a power cut may take the last commits, or all. */
+  readonly sync?: boolean;
+  /** What to do when the folder is damaged, in a sentence: the caller knows where the snapshots are. */
+  readonly damageRemedy?: string;
   /** Longest a query may take before its caller gets `store.unavailable`. */
   readonly queryTimeoutMs?: number;
   /** Another worker than ours, for tests of its death. */
@@ -62,7 +69,11 @@ async function openLocked(dataDir: string, lock: FolderLock | null, options: Pgl
   const { logger } = options;
   const isNew = lock !== null && !existsSync(join(dataDir, 'PG_VERSION'));
   if (isNew) logger.info({ dataDir }, 'creating the embedded database; this takes a few seconds, once');
-  const channel = await openWorkerChannel(dataDir, options.workerFile);
+  const check = lock !== null && !(await wasClosedInOrder(dataDir));
+  const workerOptions = { dataDir, sync: lock !== null && options.sync !== false, check };
+  const channel = await openWorkerChannel(workerOptions, options.workerFile).catch((error: unknown) => {
+    throw isNew ? error : damaged(options, error);
+  });
   const pool = new pg.Pool({
     // One connection: PGlite is one session. A query outside the open transaction, awaited inside it, would wait for ever.
     max: 1,
@@ -80,17 +91,30 @@ async function openLocked(dataDir: string, lock: FolderLock | null, options: Pgl
   });
   pool.on('error', (error) => logger.warn({ err: error }, 'an idle connection to the embedded database was lost'));
   channel.onDeath((reason) => logger.error({ err: reason }, 'the embedded database stopped'));
-  const { rows } = await pool.query<{ server_version: string }>('show server_version');
-  const version = rows[0]?.server_version ?? 'unknown';
-  logger.info({ dataDir, version, openMs: Math.round(channel.openMs), created: isNew }, 'embedded database open');
-  return {
-    pool,
-    kind: 'pglite',
-    version,
-    close: async () => {
+  try {
+    const { rows } = await pool.query<{ server_version: string }>('show server_version');
+    const version = rows[0]?.server_version ?? 'unknown';
+    const opened = { dataDir, version, openMs: Math.round(channel.openMs), created: isNew, sync: workerOptions.sync };
+    logger.info(opened, 'embedded database open');
+    if (check) logger.info({ ...(await checkDatabase(pool)) }, 'it was not closed in order and has been checked');
+    const close = async (): Promise<void> => {
       await pool.end();
       await channel.close();
       await lock?.release();
-    },
-  };
+    };
+    return { pool, kind: 'pglite', version, close };
+  } catch (error) {
+    // An orderly shutdown would make the next start believe that all is well.
+    await channel.abandon();
+    throw damaged(options, error);
+  }
+}
+
+function damaged({ dataDir, damageRemedy }: PgliteOptions, error: unknown): Error {
+  const remedy = damageRemedy ?? 'restore a backup of it';
+  return failure(
+    'store.unavailable',
+    `the embedded database in ${dataDir} cannot be used: ${toError(error).message}; ${remedy}`,
+    { cause: error },
+  );
 }

@@ -5,8 +5,12 @@
  *
  * It speaks the PostgreSQL wire protocol in bytes: a request holds whole messages, the answer is what the server sent.
  */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { PGlite } from '@electric-sql/pglite';
+import { amcheck } from '@electric-sql/pglite/contrib/amcheck';
+import { SyncedFileSystem, syncFolder, syncedStartParams } from './synced-file-system.mjs';
 
 /** @typedef {{ id: number, kind: 'startup' | 'messages' | 'close', bytes?: Uint8Array }} WorkerRequest */
 
@@ -15,13 +19,27 @@ const STARTUP_RESET = concat([simpleQuery('rollback'), simpleQuery('discard all'
 if (parentPort === null) throw new Error('pglite-worker.mjs is started as a worker thread, not by itself');
 const port = parentPort;
 const startedAt = performance.now();
-const database = await PGlite.create(workerData.dataDir);
+const database = await openDatabase(workerData);
 let sessions = 0;
 
 port.on('message', (/** @type {WorkerRequest} */ request) => {
   answer(request).catch((error) => port.postMessage({ id: request.id, error: String(error?.message ?? error) }));
 });
 port.postMessage({ ready: true, openMs: performance.now() - startedAt });
+
+/**
+ * @param {import('./worker-channel.js').WorkerOptions} options
+ * @returns {Promise<PGlite>}
+ */
+async function openDatabase({ dataDir, sync, check }) {
+  const extensions = check ? { amcheck } : {};
+  if (!sync) return PGlite.create({ dataDir, extensions });
+  const isNew = !existsSync(join(dataDir, 'PG_VERSION'));
+  const fs = new SyncedFileSystem(dataDir);
+  const opened = await PGlite.create({ dataDir, fs, extensions, startParams: syncedStartParams() });
+  if (isNew) syncFolder(dataDir);
+  return opened;
+}
 
 /** @param {WorkerRequest} request */
 async function answer(request) {

@@ -11,6 +11,17 @@ export interface WorkerChannel {
   /** How long opening the folder took inside the worker. */
   readonly openMs: number;
   close(): Promise<void>;
+  /** Ends the thread without a shutdown of the database: what it holds stays as it is on disk. */
+  abandon(): Promise<void>;
+}
+
+/** Read by the worker. */
+export interface WorkerOptions {
+  readonly dataDir: string;
+  /** Whether a commit waits for the disk; false for a database in memory. */
+  readonly sync: boolean;
+  /** Load what the self-check needs. */
+  readonly check: boolean;
 }
 
 interface Pending {
@@ -33,9 +44,10 @@ const CLOSE_TIMEOUT_MS = 10_000;
  * Start the worker and wait until the database answers.
  * @throws `store.unavailable` when the folder cannot be opened.
  */
-export async function openWorkerChannel(dataDir: string, workerFile: URL = WORKER_FILE): Promise<WorkerChannel> {
+export async function openWorkerChannel(options: WorkerOptions, workerFile: URL = WORKER_FILE): Promise<WorkerChannel> {
+  const { dataDir } = options;
   // Own execArgv: the worker is plain JavaScript, so the loaders of the main thread would only slow it down.
-  const worker = new Worker(workerFile, { workerData: { dataDir }, execArgv: [] });
+  const worker = new Worker(workerFile, { workerData: options, execArgv: [] });
   const pending = new Map<number, Pending>();
   const deathListeners: ((reason: Failure) => void)[] = [];
   let dead: Failure | null = null;
@@ -79,6 +91,10 @@ export async function openWorkerChannel(dataDir: string, workerFile: URL = WORKE
       // A worker that is already dead has nothing left to close.
       if (dead === null) await send('close').catch((error: unknown) => die('it did not close', error));
       clearTimeout(timer);
+      await worker.terminate();
+    },
+    abandon: async () => {
+      closing = true;
       await worker.terminate();
     },
   };

@@ -24,6 +24,8 @@ export const REQUIREMENTS = {
   'durable.kill':
     'a killed server finishes the turn after its next start, and a reader gets step.reset and the right text',
   'durable.kill-tools': 'a tool call that was committed before the kill is not run again',
+  'backup.drill':
+    'a backup made under load is restored on an empty folder: every turn acknowledged before it is there, and goes on',
   'cancel.fast': 'stop from elsewhere closes the provider’s socket within a second and keeps the partial text',
   'sweeper.terminated': 'a turn whose workflow an operator terminated is settled within 60 s',
   'limits.wrap-up': 'at a limit a last answer is written, status incomplete says why, and continue goes on',

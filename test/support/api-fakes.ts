@@ -165,6 +165,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     budgets: createInMemoryBudgetStore(tables),
     apiKeys,
     files: createInMemoryFileStore(),
+    backups: null,
     engine,
     starter: createTurnStarter({ engine, logger }),
     models: createFakeModels(),

@@ -23,8 +23,9 @@ export interface StartedProduct {
   readonly openai: OpenAI;
   /** Kills it as a crash does: nothing is drained. */
   crash(): Promise<void>;
-  /** Starts it again on the same data folder; the old handle is dead. */
-  startAgain(): Promise<StartedProduct>;
+  readonly dataDir: string;
+  /** Starts it again on the same data folder, or on another; the old handle is dead. */
+  startAgain(folder?: string): Promise<StartedProduct>;
   call(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly json: unknown }>;
   response(id: string): Promise<ResponseResource>;
   /** The Temporal server beside it, as an operator reaches it. */
@@ -111,7 +112,8 @@ async function attach(
       running.kill('SIGKILL');
       await running.ended;
     },
-    startAgain: () => attach(provider, dataDir, env, onEnd),
+    dataDir,
+    startAgain: (folder = dataDir) => attach(provider, folder, env, onEnd),
     async call(method, path, body) {
       const response = await fetch(`${apiUrl}${path}`, {
         method,
