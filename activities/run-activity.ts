@@ -12,7 +12,7 @@ import type { Metrics } from '../domain/ports/metrics.js';
 import type { TurnIds } from '../domain/turn-contract.js';
 import type { RunContext, StopReason } from './activity-deps.js';
 
-/** A fifth of the heartbeat timeout (10 s): one lost beat is no lost worker. */
+/** A third of the heartbeat timeout (6 s): two lost beats are no lost worker. */
 const HEARTBEAT_MS = 2_000;
 /** Attempts at a model or tool; a database or an engine that is away does not use them up. */
 const MAX_ATTEMPTS = 3;

@@ -13,6 +13,8 @@ import { finishTurn } from './finish-turn.js';
 const MIN_AGE_MS = 5_000;
 const SECOND_LOOK_MS = 500;
 const BATCH = 200;
+/** More open turns than this belong to more processes than one sweeper; the rest is the next sweep's. */
+const MAX_PAGES = 100;
 /** Turns sent with `store: false` are kept this long after their end, for clients that reconnect. */
 const UNSTORED_KEPT_MS = 60 * 60_000;
 
@@ -34,20 +36,25 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
   let current: Promise<unknown> = Promise.resolve();
 
   const sweep = async (minAgeMs = MIN_AGE_MS): Promise<number> => {
-    let changed = 0;
-    for (const turn of await deps.turns.listOpen(minAgeMs, BATCH)) {
-      if (await sweptAlone(deps, turn)) changed += 1;
-    }
+    const changed = await sweepAll(deps, minAgeMs);
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
     return changed;
   };
+  let sweeping = false;
   const tick = (minAgeMs?: number): void => {
-    current = sweep(minAgeMs).catch((error: unknown) => {
-      deps.logger.warn(
-        { err: error, code: toFailure(error).code },
-        'sweep failed; it is tried again at the next interval',
-      );
-    });
+    // One that takes longer than the interval is not joined by another.
+    if (sweeping) return;
+    sweeping = true;
+    current = sweep(minAgeMs)
+      .catch((error: unknown) => {
+        deps.logger.warn(
+          { err: error, code: toFailure(error).code },
+          'sweep failed; it is tried again at the next interval',
+        );
+      })
+      .finally(() => {
+        sweeping = false;
+      });
   };
 
   return {
@@ -66,6 +73,19 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
       await current;
     },
   };
+}
+
+/** Page by page: turns that run for long must not hide an orphan behind them. */
+async function sweepAll(deps: SweeperDeps, minAgeMs: number): Promise<number> {
+  let changed = 0;
+  let last: OpenTurn | null = null;
+  for (let page = 1; page <= MAX_PAGES; page += 1) {
+    const turns: readonly OpenTurn[] = await deps.turns.listOpen(minAgeMs, BATCH, last);
+    for (const turn of turns) if (await sweptAlone(deps, turn)) changed += 1;
+    last = turns.at(-1) ?? null;
+    if (turns.length < BATCH) break;
+  }
+  return changed;
 }
 
 /** One turn that cannot be settled must not keep the others from it; a part that is away concerns them all. */

@@ -36,8 +36,8 @@ import type { TurnLoopPorts, TurnLoopResult } from './turn-loop.js';
 import { createTurnProgress } from './turn-progress.js';
 import type { TurnProgressTracker } from './turn-progress.js';
 
-/** A worker that dies is noticed this soon; activities beat every 2 s. */
-const HEARTBEAT_TIMEOUT = '10s';
+/** A worker that dies is noticed this soon; activities beat every 2 s, so two lost beats are no lost worker. */
+const HEARTBEAT_TIMEOUT = '6s';
 /** On top of the time the activity gives itself, so that it always ends its own call first and keeps what there is. */
 const ACTIVITY_GRACE_MS = 30_000;
 
@@ -149,7 +149,8 @@ function activityOptions(ownMs: number, summary: string): ActivityOptions {
 }
 
 function finishTurn(input: FinishTurnInput): Promise<void> {
-  const options = { startToCloseTimeout: '1m', retry: RETRY, summary: `close: ${input.status}` } as const;
+  const summary = `close: ${input.status}`;
+  const options = { startToCloseTimeout: '1m', heartbeatTimeout: HEARTBEAT_TIMEOUT, retry: RETRY, summary } as const;
   return proxyActivities<TurnActivities>(options).finishTurn(input);
 }
 

@@ -106,10 +106,13 @@ export async function listOpenTurns(
   connection: Connection,
   createdBefore: Date,
   limit: number,
+  after: Pick<OpenTurn, 'createdAtMs' | 'turnId'> | null,
 ): Promise<readonly OpenTurn[]> {
+  const afterTime = after === null ? null : new Date(after.createdAtMs);
   const { rows } = await sql<OpenTurnRow>`
     select tenant_id, principal_id, id, conversation_id, request_id, settings, created_at from turns
     where status in ('queued', 'in_progress') and created_at < ${createdBefore}::timestamptz
+      and (${afterTime}::timestamptz is null or (created_at, id) > (${afterTime}::timestamptz, ${after?.turnId ?? null}::text))
     order by created_at, id limit ${limit}::integer`.execute(connection);
   return rows.map((row) => ({
     tenantId: row.tenant_id,

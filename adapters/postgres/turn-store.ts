@@ -54,8 +54,8 @@ export function createTurnStore(database: Database): TurnStore {
     fullResult: (scope, turnId, itemId) =>
       database.read(scope, (connection) => readFullResult(connection, scope, turnId, itemId)),
     remove: (scope, turnId) => database.write(scope, (connection) => removeTurn(connection, scope, turnId)),
-    listOpen: (olderThanMs, limit) =>
-      database.system((connection) => listOpenTurns(connection, new Date(Date.now() - olderThanMs), limit)),
+    listOpen: (olderThanMs, limit, after) =>
+      database.system((connection) => listOpenTurns(connection, new Date(Date.now() - olderThanMs), limit, after)),
     purgeUnstored: (endedBeforeMs, limit) =>
       database.system((connection) => purgeUnstoredTurns(connection, new Date(endedBeforeMs), limit)),
   };

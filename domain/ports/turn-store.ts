@@ -188,8 +188,15 @@ export interface TurnStore {
    * @returns false when there is none. @throws `response.still-running`.
    */
   remove(scope: Scope, turnId: string): Promise<boolean>;
-  /** System-wide, oldest first: turns without a terminal state whose age is more than `olderThanMs`. */
-  listOpen(olderThanMs: number, limit: number): Promise<readonly OpenTurn[]>;
+  /**
+   * System-wide, oldest first: turns without a terminal state whose age is more than `olderThanMs`.
+   * @param after the last turn of the page before; null for the first page.
+   */
+  listOpen(
+    olderThanMs: number,
+    limit: number,
+    after: Pick<OpenTurn, 'createdAtMs' | 'turnId'> | null,
+  ): Promise<readonly OpenTurn[]>;
   /**
    * System-wide: delete turns with `store: false` that ended before `endedBeforeMs` (since the epoch). Turns in a
    * conversation stay: the conversation keeps them. @returns how many.

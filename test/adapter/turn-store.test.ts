@@ -132,11 +132,18 @@ describeOnDatabases('turn store', (open) => {
     await new Promise((resolve) => setTimeout(resolve, 2));
     const second = await bench.turns.accept(other.scope, aNewTurn());
     const closed = await bench.answered('done');
-    const open_ = await bench.turns.listOpen(-1000, 10_000);
+    const open_ = await bench.turns.listOpen(-1000, 10_000, null);
     const mine = open_.filter(({ turnId }) => [first.turn.id, second.turn.id, closed.id].includes(turnId));
     expect(mine.map(({ turnId }) => turnId)).toEqual([first.turn.id, second.turn.id]);
     expect(mine[1]).toMatchObject({ tenantId: other.scope.tenantId, principalId: 'user-1' });
-    const old = await bench.turns.listOpen(60_000, 10_000);
+    const paged: string[] = [];
+    for (let last: (typeof open_)[number] | null = null, page = 0; page < open_.length; page += 1) {
+      const [next] = await bench.turns.listOpen(-1000, 1, last);
+      paged.push(next?.turnId ?? 'none');
+      last = next ?? null;
+    }
+    expect(paged).toEqual(open_.map((turn) => turn.turnId));
+    const old = await bench.turns.listOpen(60_000, 10_000, null);
     expect(old.map(({ turnId }) => turnId)).not.toContain(first.turn.id);
   });
 

@@ -198,10 +198,11 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       }
       return true;
     },
-    async listOpen(olderThanMs, limit) {
+    async listOpen(olderThanMs, limit, after) {
       const turns = [...tables.turns.values()].map((row) => row.turn);
       const old = turns.filter((turn) => !isTerminal(turn.status) && turn.createdAtMs <= Date.now() - olderThanMs);
-      return old.slice(0, limit).map((turn) => ({ ...turn, turnId: turn.id }));
+      const from = after === null ? 0 : old.findIndex((turn) => turn.id === after.turnId) + 1;
+      return old.slice(from, from + limit).map((turn) => ({ ...turn, turnId: turn.id }));
     },
     async purgeUnstored(endedBeforeMs, limit) {
       const rows = [...tables.turns.values()].filter(

@@ -81,4 +81,39 @@ describe('sweeper', () => {
       code: 'engine.unavailable',
     });
   });
+
+  it('more turns run than fit on a page: an orphan behind them is found', async () => {
+    const bench = await anAcceptedTurn([]);
+    const open = Array.from({ length: 450 }, (_, index) => ({ ...bench.turn, turnId: `resp_${index}` }));
+    const started: string[] = [];
+    const engine = {
+      describe: async ({ turnId }: { turnId: string }): Promise<EngineState> => ({
+        kind: turnId === 'resp_449' ? 'absent' : 'running',
+      }),
+      start: async ({ input }: StartTurn) => void started.push(input.turnId),
+    } as unknown as TurnEngine;
+    const listOpen = async (_age: number, limit: number, after: { turnId: string } | null): Promise<object[]> => {
+      const from = open.findIndex(({ turnId }) => turnId === after?.turnId) + 1;
+      return open.slice(from, from + limit);
+    };
+    const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
+    expect(await createSweeper({ ...bench.deps, turns, engine }).sweep()).toBe(1);
+    expect(started).toEqual(['resp_449']);
+  });
+
+  it('right after a start: turns of any age are looked at; later ones only past their first seconds', async () => {
+    const bench = await anAcceptedTurn([]);
+    const ages: number[] = [];
+    const listOpen = async (age: number): Promise<never[]> => {
+      ages.push(age);
+      return [];
+    };
+    const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
+    const sweeper = createSweeper({ ...bench.deps, turns, engine: {} as TurnEngine });
+    sweeper.start(60_000, true);
+    await sweeper.stop();
+    await sweeper.sweep();
+    expect(ages[0]).toBe(0);
+    expect(ages[1]).toBeGreaterThan(0);
+  });
 });
