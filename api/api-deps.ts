@@ -1,6 +1,7 @@
 /** What the API is made of. Everything outside is a port; only a main knows which adapter stands behind it. */
 import type { Agent } from '../domain/agent.js';
 import type { TurnLimits } from '../domain/limits.js';
+import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
@@ -17,6 +18,7 @@ import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
+import type { CodecDeps } from './codec-access.js';
 
 export type ComponentState = 'ok' | 'degraded' | 'down';
 
@@ -60,6 +62,11 @@ export interface ApiDeps {
   /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
   readonly headStart?: (scope: Scope, turn: TurnRecord) => RunningAhead | null;
   readonly isDraining: () => boolean;
+  readonly audit: AuditLog;
+  /** Null: there is no master key, so Temporal payloads are not encrypted. */
+  readonly codec: CodecDeps | null;
+  /** Null: there is no master key. */
+  readonly keyRing: { rotate(tenantId: string): Promise<string> } | null;
   /** Requests per key: `points` in each window of `durationSeconds`. */
   readonly rateLimit?: { readonly points: number; readonly durationSeconds: number };
   /** Event streams one key may hold open at a time. */

@@ -30,6 +30,8 @@ interface RouteDocs {
   readonly tag: string;
   /** What the API key must allow; null: no key needed. */
   readonly scope: KeyScope | null;
+  /** Another credential that this route takes in place of an API key; null: the request does not carry it. */
+  readonly insteadOfKey?: (req: Request) => Caller | null;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
 }
 

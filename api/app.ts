@@ -7,6 +7,7 @@ import type { AnswerDeps } from './answer-turn.js';
 import type { ApiDeps } from './api-deps.js';
 import type { ApiRoute } from './api-route.js';
 import { createAuthenticate } from './middleware/authenticate.js';
+import { createCodecCors } from './middleware/codec-cors.js';
 import { createJsonBody } from './middleware/json-body.js';
 import { createRateLimit } from './middleware/rate-limit.js';
 import { createDrainGate } from './middleware/refuse-when-draining.js';
@@ -18,7 +19,9 @@ import { createOpenApiDocument } from './openapi/openapi-document.js';
 import { createAdminKeyRoutes } from './routes/admin-key-routes.js';
 import { createBackupRoutes } from './routes/backup-routes.js';
 import { createBudgetRoutes } from './routes/budget-routes.js';
+import { createAuditRoutes } from './routes/audit-routes.js';
 import { createChatCompletionRoutes } from './routes/chat-completion-routes.js';
+import { createCodecRoutes } from './routes/codec-routes.js';
 import { createConversationItemRoutes } from './routes/conversation-item-routes.js';
 import { createConversationRoutes } from './routes/conversation-routes.js';
 import { createConversationTransferRoutes } from './routes/conversation-transfer-routes.js';
@@ -62,6 +65,8 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createAdminKeyRoutes(deps),
     ...createBackupRoutes(deps),
     ...createBudgetRoutes(deps),
+    ...createAuditRoutes(deps),
+    ...createCodecRoutes(deps),
     ...createHealthRoutes(deps),
     ...createDocsRoutes(() => (documentText ??= JSON.stringify(createOpenApiDocument(routes, deps.version)))),
   ];
@@ -92,6 +97,7 @@ export function createApp(deps: ApiDeps): Express {
     drain: createDrainGate(deps.isDraining),
     jsonBody: createJsonBody(deps.bodyLimitBytes),
   };
+  app.use('/codec', createCodecCors(deps.codec?.origins ?? []));
   app.use(mountRoutes(createApiRoutes(deps), gates));
   app.use(routeNotFound);
   app.use(renderError);

@@ -28,7 +28,14 @@ function gatesOf(route: ApiRoute, gates: RouteGates): RequestHandler[] {
   };
   if (route.scope === null) return [named];
   const body = route.method === 'get' ? [] : [gates.jsonBody];
-  return [named, gates.authenticate, requireScope(route.scope), gates.rateLimit, gates.drain, ...body];
+  const authenticate: RequestHandler = (req, res, next) => {
+    const caller = route.insteadOfKey?.(req) ?? null;
+    if (caller === null) return gates.authenticate(req, res, next);
+    contextOf(res).caller = caller;
+    next();
+    return undefined;
+  };
+  return [named, authenticate, requireScope(route.scope), gates.rateLimit, gates.drain, ...body];
 }
 
 export function mountRoutes(routes: readonly ApiRoute[], gates: RouteGates): Router {

@@ -12,6 +12,8 @@ export interface BundleOptions {
   readonly logger: Logger;
   /** Entry file; default: `workflows/index.ts` of the product. */
   readonly entry?: string;
+  /** A module that says how failures are written; they are made inside the bundle too. */
+  readonly failureConverterPath?: string;
 }
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -23,12 +25,17 @@ export async function bundleWorkflows({
   cacheDir,
   logger,
   entry = join(ROOT, 'workflows', 'index.ts'),
+  failureConverterPath,
 }: BundleOptions): Promise<string> {
-  const hash = await hashSources([dirname(entry), join(ROOT, 'domain')], entry);
+  const hash = await hashSources([dirname(entry), join(ROOT, 'domain')], entry, failureConverterPath ?? null);
   const path = join(cacheDir, `workflow-bundle-${hash}.js`);
   if (await exists(path)) return path;
   const startedAt = performance.now();
-  const { code } = await bundleWorkflowCode({ workflowsPath: entry, logger: toBundlerLogger(logger) });
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: entry,
+    logger: toBundlerLogger(logger),
+    ...(failureConverterPath === undefined ? {} : { failureConverterPath }),
+  });
   await mkdir(cacheDir, { recursive: true });
   // Whole or not at all: another process may look for it at this moment.
   const draft = `${path}.${randomUUID()}.new`;
@@ -43,10 +50,14 @@ export async function bundleWorkflows({
 }
 
 /** Everything that can change the bundle: its sources, the SDK, and the paths that source maps name. */
-async function hashSources(folders: readonly string[], entry: string): Promise<string> {
+async function hashSources(
+  folders: readonly string[],
+  entry: string,
+  failureConverterPath: string | null,
+): Promise<string> {
   const hash = createHash('sha256');
   const { version } = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
-  hash.update(JSON.stringify([version, entry]));
+  hash.update(JSON.stringify([version, entry, ...(failureConverterPath === null ? [] : [failureConverterPath])]));
   for (const folder of folders) {
     const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
     for (const name of names) {

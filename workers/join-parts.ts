@@ -1,4 +1,7 @@
 /** Joins the opened parts: tools, activities, worker, API, sweeper. */
+import type { DataConverter } from '@temporalio/common';
+import { createTemporalClient } from '../adapters/temporal/connect-temporal.js';
+import { createDataConverter } from '../adapters/temporal/data-converter.js';
 import type { Config } from '../adapters/config/load-config.js';
 import { createEgress } from '../adapters/egress/egress-gate.js';
 import { createMemoryEventLog } from '../adapters/memory/memory-event-log.js';
@@ -24,6 +27,7 @@ import type { DeferredPython } from './deferred-python.js';
 import { createHealth } from './health.js';
 import type { Engine } from './open-engine.js';
 import type { Models } from './open-models.js';
+import { openCodec } from './open-codec.js';
 import { openPython } from './open-python.js';
 import type { Store } from './open-store.js';
 import { serveApi } from './serve-api.js';
@@ -82,7 +86,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     toolTaskQueue: config.temporal.task_queue,
   };
   const engine = createTurnEngine({
-    client: parts.engine.client,
+    client: createTemporalClient(parts.engine, dataConverterOf(parts)),
     taskQueue: config.temporal.task_queue,
     eagerStart: runsTurns,
     searchAttributes: parts.engine.searchAttributes,
@@ -118,6 +122,11 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   };
 }
 
+/** Undefined without a master key: then Temporal holds readable payloads. */
+function dataConverterOf({ store }: Parts): DataConverter | undefined {
+  return store.secrets.payloads === null ? undefined : createDataConverter(store.secrets.payloads);
+}
+
 async function openWorker(
   parts: Parts,
   deps: ActivityDeps,
@@ -126,6 +135,7 @@ async function openWorker(
 ): Promise<TurnWorker> {
   const { config } = parts;
   const shutdownGraceMs = config.server.shutdown_grace_ms;
+  const dataConverter = dataConverterOf(parts);
   const worker = await createTurnWorker({
     connection: parts.engine.connection,
     namespace: parts.engine.namespace,
@@ -133,6 +143,7 @@ async function openWorker(
     bundlePath: parts.bundlePath,
     activities: crashDecorators(config).port('activity', createActivities(deps, headStart)),
     shutdownGraceMs,
+    ...(dataConverter === undefined ? {} : { dataConverter }),
     logger: parts.logger,
   });
   closers.add('turn worker', () => worker.stop(), shutdownGraceMs + WORKER_MARGIN_MS);
@@ -185,6 +196,9 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     defaultLimits: config.limits,
     ...(headStart === null ? {} : { headStart: (scope, turn) => headStart.begin(scope, turn) }),
     isDraining,
+    audit: store.audit,
+    codec: openCodec(config, store.secrets, { codec: parts.engine.uiCodec, url: parts.engine.uiUrl }),
+    keyRing: store.secrets.ring,
   });
   const server = await serveApi({ app, host: config.server.host, port: config.server.port, logger });
   closers.add('api', () => server.stop(API_GRACE_MS), API_GRACE_MS * 2);

@@ -6,10 +6,14 @@ import { locateTemporal } from '../adapters/temporal/locate-temporal.js';
 import { startDevServer } from '../adapters/temporal/start-dev-server.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Closers } from './closers.js';
+import { planUiCodec } from './open-codec.js';
+import type { UiCodec } from './open-codec.js';
 
 export interface Engine extends TemporalConnection {
   /** Null for a server of somebody else: where its UI is, is not known here. */
   readonly uiUrl: string | null;
+  /** Null: the UI cannot read encrypted payloads by itself. */
+  readonly uiCodec: UiCodec | null;
   /** For people: which server this is and where its program came from. */
   readonly origin: string;
 }
@@ -26,8 +30,9 @@ export async function openEngine(
     const { address, namespace, connection } = temporal;
     const connected = await connectTemporal({ address, namespace, connection, embedded: false, logger });
     closers.add('temporal connection', connected.close);
-    return { ...connected, uiUrl: null, origin: `server at ${address}` };
+    return { ...connected, uiUrl: null, uiCodec: null, origin: `server at ${address}` };
   }
+  const uiCodec = planUiCodec(config);
   const located = await locateTemporal({ cacheDir: config.cacheDir, env: config.environment, onProgress: say });
   logger.debug({ path: located.path, version: located.version, foundBy: located.foundBy }, 'Temporal found');
   const server = await startDevServer({
@@ -36,6 +41,7 @@ export async function openEngine(
     namespace: temporal.namespace,
     port: temporal.port,
     uiPort: temporal.ui_port,
+    codecEndpoint: uiCodec?.endpoint,
     logger,
     env: config.environment,
   });
@@ -47,5 +53,5 @@ export async function openEngine(
     logger,
   });
   closers.add('temporal connection', connected.close);
-  return { ...connected, uiUrl: server.uiUrl, origin: `Temporal CLI ${located.version}, ${located.foundBy}` };
+  return { ...connected, uiUrl: server.uiUrl, uiCodec, origin: `Temporal CLI ${located.version}, ${located.foundBy}` };
 }

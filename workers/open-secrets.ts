@@ -5,7 +5,9 @@ import type { KeyRing } from '../adapters/secrets/key-ring.js';
 import { keepMasterKey, parseMasterKey } from '../adapters/secrets/master-key.js';
 import type { MasterKey } from '../adapters/secrets/master-key.js';
 import { createNoSecretBox, createSecretBox } from '../adapters/secrets/secret-box.js';
+import { createPayloadCipher } from '../adapters/secrets/payload-cipher.js';
 import type { Logger } from '../domain/ports/logger.js';
+import type { PayloadCipher } from '../domain/ports/payload-cipher.js';
 import type { SecretBox } from '../domain/ports/secret-box.js';
 import type { TenantKeyStore } from '../domain/ports/tenant-key-store.js';
 import { masterKeyPath } from './data-folder.js';
@@ -14,6 +16,13 @@ export interface Secrets {
   readonly box: SecretBox;
   /** Null: there is no master key. */
   readonly ring: KeyRing | null;
+  /** Null: Temporal payloads are not encrypted. */
+  readonly payloads: PayloadCipher | null;
+}
+
+/** Known before anything is opened: the workflow bundle is built for it. */
+export function hasMasterKey({ master_key: key, database }: Config): boolean {
+  return key !== undefined || database.url === undefined;
 }
 
 /**
@@ -28,14 +37,14 @@ export async function openSecrets(config: Config, store: TenantKeyStore, logger:
       {},
       'no master key: Temporal payloads are not encrypted and no provider key is taken with a request; set TURNSTONE_MASTER_KEY',
     );
-    return { box: createNoSecretBox(), ring: null };
+    return { box: createNoSecretBox(), ring: null, payloads: null };
   }
   const previous = config.previous_master_keys.map((text) => parseMasterKey(text, 'TURNSTONE_PREVIOUS_MASTER_KEYS'));
   const ring = createKeyRing({ store, masterKeys: [master, ...previous] });
   const rewrapped = await ring.rewrap();
   if (rewrapped > 0)
     logger.info({ keys: rewrapped, masterKey: master.id }, 'tenant keys wrapped with the new master key');
-  return { box: createSecretBox(ring), ring };
+  return { box: createSecretBox(ring), ring, payloads: createPayloadCipher(ring) };
 }
 
 async function findMasterKey(config: Config): Promise<MasterKey | null> {

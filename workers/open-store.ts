@@ -5,6 +5,7 @@ import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
 import { openPglite } from '../adapters/pglite/open-pglite.js';
 import { createApiKeyStore } from '../adapters/postgres/api-key-store.js';
 import { createBudgetStore } from '../adapters/postgres/budget-store.js';
+import { createAuditLog } from '../adapters/postgres/audit-log.js';
 import { createConversationStore } from '../adapters/postgres/conversation-store.js';
 import { createDatabase } from '../adapters/postgres/database.js';
 import { createFileIndex } from '../adapters/postgres/file-index.js';
@@ -18,6 +19,7 @@ import type { Failure } from '../domain/failures.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
+import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -39,6 +41,7 @@ export interface Store {
   readonly budgets: BudgetStore;
   readonly apiKeys: ApiKeyStore;
   readonly files: FileStore;
+  readonly audit: AuditLog;
   readonly secrets: Secrets;
   /** `PGlite 17.5`, `PostgreSQL 15.6`. */
   readonly description: string;
@@ -82,6 +85,7 @@ export async function openStore(
     budgets: createBudgetStore(database),
     apiKeys: createApiKeyStore(database),
     files: createFolderFileStore({ folder: fileContentsDir(config.dataDir), index: createFileIndex(database) }),
+    audit: createAuditLog(database),
     secrets,
     description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,
     ping: async () => {

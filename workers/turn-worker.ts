@@ -1,6 +1,7 @@
 /** The Temporal worker of this process: runs the workflow `turn` and its activities. */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
+import type { DataConverter } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
 import type { NativeConnection } from '@temporalio/worker';
 import { toError } from '../domain/failures.js';
@@ -15,6 +16,8 @@ export interface TurnWorkerOptions {
   readonly activities: TurnActivities;
   /** How long running activities may go on after `stop`; then they are cancelled and retried elsewhere or later. */
   readonly shutdownGraceMs: number;
+  /** Encrypts what goes to Temporal; absent: nothing is encrypted. */
+  readonly dataConverter?: DataConverter;
   readonly logger: Logger;
 }
 
@@ -67,6 +70,7 @@ export async function createTurnWorker(options: TurnWorkerOptions): Promise<Turn
     stickyQueueScheduleToStartTimeout: STICKY_TIMEOUT,
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
+    ...(options.dataConverter === undefined ? {} : { dataConverter: options.dataConverter }),
     shutdownGraceTime: options.shutdownGraceMs,
     shutdownForceTime: options.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
   });

@@ -18,6 +18,16 @@ const masterKey = z
     '32 random bytes as hex or base64, for example from `openssl rand -hex 32`',
   );
 
+const codecSchema = z.strictObject({
+  /** Opens the payloads of all tenants for the Temporal CLI and for a UI that sends it. */
+  token: z.string().min(20, 'at least 20 characters: whoever has it reads all payloads').max(200).optional(),
+  /** Origins of Temporal UIs that may ask from a browser; the embedded one is always among them. */
+  ui_origins: z
+    .array(z.string().regex(/^https?:\/\/[^/\s]+$/, 'an origin, as in https://temporal.example.com'))
+    .max(20)
+    .default([]),
+});
+
 export const ROLES = ['all', 'api', 'turns', 'tools', 'background'] as const;
 export type Role = Exclude<(typeof ROLES)[number], 'all'>;
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
@@ -96,6 +106,7 @@ export const configSchema = z.strictObject({
     })
     .prefault({}),
   temporal: temporalSchema.prefault({}),
+  codec: codecSchema.prefault({}),
   roles: z.array(z.enum(ROLES)).min(1).default(['all']),
   egress: z
     .strictObject({

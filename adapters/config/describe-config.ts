@@ -44,6 +44,8 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     line('backup.dir', config.backup.dir ?? '(in the data folder)'),
     ...temporalLines(config),
     line('temporal.task_queue', temporal.task_queue),
+    line('codec.token', config.codec.token === undefined ? '(none)' : SET),
+    line('codec.ui_origins', config.codec.ui_origins.join(', ') || '(the embedded UI)'),
     line('egress.allow', config.egress.allow.join(', ') || '(none)'),
     ...Object.entries(python).map(([key, value]) => line(`python.${key}`, value)),
     line('default_model', config.default_model ?? '(first provider)'),

@@ -1,6 +1,7 @@
 /** The one connection of this process: worker and client share it, so that turns can start eagerly. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { failure, toError } from '../../domain/failures.js';
@@ -42,18 +43,27 @@ export async function connectTemporal(options: ConnectTemporalOptions): Promise<
   try {
     await namespaceUntil(connection, options, deadline);
     const searchAttributes = options.embedded || (await ensureSearchAttributes(connection, options));
-    // A query of a closed run would have a worker replay it, for progress that nobody waits for.
-    const client = new Client({
-      connection,
-      namespace: options.namespace,
-      workflow: { queryRejectCondition: 'NOT_OPEN' },
-    });
     const { address, namespace } = options;
+    const client = createTemporalClient({ connection, namespace });
     return { connection, client, address, namespace, searchAttributes, close: () => connection.close() };
   } catch (error) {
     await connection.close();
     throw error;
   }
+}
+
+/** @param dataConverter encrypts what this client sends, and reads what is encrypted. */
+export function createTemporalClient(
+  { connection, namespace }: Pick<TemporalConnection, 'connection' | 'namespace'>,
+  dataConverter?: DataConverter,
+): Client {
+  return new Client({
+    connection,
+    namespace,
+    // A query of a closed run would have a worker replay it, for progress that nobody waits for.
+    workflow: { queryRejectCondition: 'NOT_OPEN' },
+    ...(dataConverter === undefined ? {} : { dataConverter }),
+  });
 }
 
 async function connectUntil(options: ConnectTemporalOptions, deadline: number): Promise<NativeConnection> {

@@ -15,6 +15,8 @@ export interface DevServerSettings {
   readonly namespace: string;
   readonly port: number;
   readonly uiPort: number;
+  /** Where its UI sends payloads to be decoded. */
+  readonly codecEndpoint?: string | undefined;
 }
 
 export interface DevServerProcess {
@@ -47,6 +49,7 @@ export function devServerArguments(settings: DevServerSettings): string[] {
     '--port', String(settings.port),
     '--ui-port', String(settings.uiPort),
     '--ui-disable-news-fetch',
+    ...(settings.codecEndpoint === undefined ? [] : ['--ui-codec-endpoint', settings.codecEndpoint]),
     '--db-filename', settings.databaseFile,
     '--namespace', settings.namespace,
     '--log-level', 'warn',

@@ -17,6 +17,8 @@ export interface StartDevServerOptions {
   /** 0: the port of last time when it is free, else any free one. */
   readonly port: number;
   readonly uiPort: number;
+  /** Where its UI sends payloads to be decoded. */
+  readonly codecEndpoint?: string | undefined;
   readonly logger: Logger;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly readyTimeoutMs?: number;
@@ -54,6 +56,7 @@ export async function startDevServer(options: StartDevServerOptions): Promise<De
     namespace: options.namespace,
     port,
     uiPort,
+    codecEndpoint: options.codecEndpoint,
   };
   await requireFree(port, 'TURNSTONE_TEMPORAL_PORT');
   await requireFree(uiPort, 'TURNSTONE_TEMPORAL_UI_PORT');

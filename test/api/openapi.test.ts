@@ -59,7 +59,7 @@ describe('openapi.json', () => {
     for (const [method, path, operation] of operations()) {
       expect(operation.responses, `${method} ${path}`).toHaveProperty('500');
       const isOpen = operation.security.length === 0;
-      expect(path.startsWith('/v1/'), `${method} ${path}`).toBe(!isOpen);
+      expect(/^\/(v1|codec)\//.test(path), `${method} ${path}`).toBe(!isOpen);
       if (!isOpen) expect(operation.responses).toHaveProperty('401');
     }
   });

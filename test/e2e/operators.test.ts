@@ -4,7 +4,8 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { describe, expect, it } from 'vitest';
 import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../../domain/turn-contract.js';
 import { answerText, callTools } from '../support/fake-provider-script.js';
-import { sharedProduct } from '../support/started-product.js';
+import { callCodec } from '../support/remote-codec.js';
+import { sharedProduct, TEST_KEY } from '../support/started-product.js';
 import { until } from '../support/until.js';
 import { verifies } from './requirements.js';
 
@@ -77,10 +78,18 @@ describe('operators', () => {
     await expectReadable(handle);
     const { events } = await handle.fetchHistory();
     const scheduled = (events ?? []).filter((event) => event.activityTaskScheduledEventAttributes);
-    const summaries = scheduled.map((event) => Buffer.from(event.userMetadata?.summary?.data ?? []).toString());
-    expect(summaries).toEqual(['"fake/model · step 1"', '"read_result"', '"fake/model · step 2"']);
-    // Control, never content: neither the question nor the answer is in the history.
-    expect(JSON.stringify(events)).not.toContain(Buffer.from('"work"').toString('base64'));
+    const sealed = scheduled.flatMap((event) => event.userMetadata?.summary ?? []);
+    const summaries = await callCodec(`${product().apiUrl}/codec/decode`, TEST_KEY, sealed);
+    expect(summaries.map(({ data }) => Buffer.from(data ?? []).toString())).toEqual([
+      '"fake/model · step 1"',
+      '"read_result"',
+      '"fake/model · step 2"',
+    ]);
+    // Encrypted, and the trail says who has looked.
+    const raw = JSON.stringify(events);
+    expect(raw).not.toContain(Buffer.from('read_result').toString('base64').slice(0, 12));
+    const audit = (await product().call('GET', '/v1/audit?order=asc')).json as { data: { subject: string }[] };
+    expect(audit.data.map(({ subject }) => subject)).toContain(`turn/default/${id}`);
   });
 
   it(verifies('operators.logs'), async () => {

@@ -22,6 +22,7 @@ import {
   createInMemoryFileStore,
   createInMemoryUsageStore,
 } from './in-memory-stores.js';
+import { createInMemoryAuditLog } from './in-memory-audit-log.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createTurnStarter } from '../../activities/turn-starter.js';
@@ -179,6 +180,9 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     bodyLimitBytes: 30_000_000,
     defaultLimits: DEFAULT_LIMITS,
     isDraining: () => draining,
+    audit: createInMemoryAuditLog(),
+    codec: null,
+    keyRing: null,
     ...changes,
     events,
   };

@@ -13,6 +13,7 @@ import type { FakeProvider } from './fake-provider.js';
 import { copyEmptyDatabase } from './pglite-template.js';
 import { startProductProcess } from './product-process.js';
 import type { ReadyProduct } from './product-process.js';
+import { remoteConverter } from './remote-codec.js';
 
 export const TEST_KEY = 'ts_key_of_the_tests_0000000000000000000000';
 
@@ -131,7 +132,7 @@ async function attach(
       const { port } = JSON.parse(readFileSync(join(dataDir, 'temporal.json'), 'utf8')) as { port: number };
       const connection = await Connection.connect({ address: `127.0.0.1:${port}` });
       onEnd(() => connection.close());
-      return new Client({ connection });
+      return new Client({ connection, dataConverter: remoteConverter(apiUrl, TEST_KEY) });
     },
     stream: (path, streamOptions = {}) => readStream(`${apiUrl}${path}`, headers, streamOptions),
   };

@@ -1,11 +1,14 @@
 /** A real Temporal server for workflow tests, and a worker that runs our workflows with activities the test brings. */
 import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
+import { Client } from '@temporalio/client';
 import type { WorkflowHandle } from '@temporalio/client';
 import { SearchAttributeType, TypedSearchAttributes, defineSearchAttributeKey } from '@temporalio/common';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { createDataConverter, FAILURE_CONVERTER_PATH } from '../../adapters/temporal/data-converter.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
+import type { PayloadCipher } from '../../domain/ports/payload-cipher.js';
 import { SEARCH_ATTRIBUTES, turnWorkflowId } from '../../domain/turn-contract.js';
 import type {
   CallModelResult,
@@ -36,6 +39,8 @@ export interface WorkerChoice {
   /** False: no sticky cache, so that every workflow task replays the whole history. */
   readonly sticky: boolean;
   readonly input?: Partial<TurnInput>;
+  /** Payloads are encrypted with it, by worker and client; the bundle must be one that encodes failures. */
+  readonly cipher?: PayloadCipher;
 }
 export interface StartedTurn {
   readonly handle: WorkflowHandle<(input: TurnInput) => Promise<TurnResult>>;
@@ -64,6 +69,12 @@ export async function startWorkflowEnvironment(): Promise<WorkflowTestEnvironmen
   };
 }
 
+/** The product's workflows as they are bundled where payloads are encrypted. */
+export function encodingBundle(): Promise<string> {
+  const { logger } = createRecordingLogger();
+  return bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger, failureConverterPath: FAILURE_CONVERTER_PATH });
+}
+
 async function withWorker<T>(
   temporal: TestWorkflowEnvironment,
   codePath: string,
@@ -73,10 +84,13 @@ async function withWorker<T>(
 ): Promise<T> {
   const taskQueue = `test-${randomUUID()}`;
   const turnId = `resp_${randomUUID().replaceAll('-', '')}`;
+  const converter = options.cipher === undefined ? {} : { dataConverter: createDataConverter(options.cipher) };
+  const client = new Client({ connection: temporal.connection, ...converter });
   const worker = await Worker.create({
     connection: temporal.nativeConnection,
     taskQueue,
-    workflowBundle: { codePath },
+    workflowBundle: { codePath: options.cipher === undefined ? codePath : await encodingBundle() },
+    ...converter,
     activities,
     maxCachedWorkflows: options.sticky ? 100 : 0,
     // A cancel reaches an activity with its next heartbeat; the default holds them back for 8 s.
@@ -92,7 +106,7 @@ async function withWorker<T>(
     ...options.input,
   };
   return worker.runUntil(async () => {
-    const handle = await temporal.client.workflow.start<(input: TurnInput) => Promise<TurnResult>>('turn', {
+    const handle = await client.workflow.start<(input: TurnInput) => Promise<TurnResult>>('turn', {
       taskQueue,
       workflowId: turnWorkflowId(input),
       args: [input],

@@ -63,6 +63,7 @@ const AUDIT = [
     hash text not null,
     primary key (number, tenant_id)
   )`,
+  'create index audit_log_of_tenant on audit_log (lower(tenant_id), number)',
 ];
 
 /** Entries are written once. Who owns the tables can still change them: the chain of hashes shows it. */
