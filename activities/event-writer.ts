@@ -63,6 +63,16 @@ export function createEventWriter(
   };
 }
 
+/**
+ * Shuts earlier attempts at a part out of an open log, before this one has anything to say. A log that is not open has
+ * nobody to shut out: its process is gone, and whoever opens it begins with higher numbers.
+ * @throws `turn.stale-attempt` when a newer attempt has been here.
+ */
+export async function fenceEvents(events: EventLog, turn: TurnRef, writer: EventWriterRef): Promise<void> {
+  if ((await events.state(turn)) === null) return;
+  await events.append(turn, writer, []);
+}
+
 /** Two deltas for the same place become one; anything else stays apart. */
 function mergeDeltas(left: TurnEventDraft, right: TurnEventDraft): TurnEventDraft | null {
   if (!('delta' in left) || !('delta' in right) || left.type !== right.type) return null;

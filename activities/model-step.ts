@@ -19,7 +19,7 @@ import { compactIfNeeded } from './compact-context.js';
 import type { CompactedContext } from './compact-context.js';
 import { planCalls } from './call-planner.js';
 import { createEgressTrust } from './egress-trust.js';
-import { createEventWriter } from './event-writer.js';
+import { createEventWriter, fenceEvents } from './event-writer.js';
 import { createPartResolver } from './input-files.js';
 import { contextIsTainted, toModelMessages } from './model-context.js';
 import { toModelRequest } from './model-request.js';
@@ -64,13 +64,17 @@ export async function runModelStep(
     modelCalls: [],
   };
   await openLog(step, claim);
-  const { answer, compacted } = await answerStep(step).catch(async (error: unknown) => {
+  const result = await answerAndCommit(step).catch(async (error: unknown) => {
     await bookCalls(step);
     throw error;
   });
-  const result = await commit(step, answer, compacted);
   deps.metrics.stepFinished({ agent: context.turn.settings.agent.name, durationMs: performance.now() - startedMs });
   return result;
+}
+
+async function answerAndCommit(step: StepRun): Promise<CallModelResult> {
+  const { answer, compacted } = await answerStep(step);
+  return commit(step, answer, compacted);
 }
 
 async function answerStep(step: StepRun): Promise<{ answer: StepAnswer; compacted: CompactedContext }> {
@@ -79,7 +83,7 @@ async function answerStep(step: StepRun): Promise<{ answer: StepAnswer; compacte
   return { answer, compacted };
 }
 
-/** What a failed attempt used is paid for too. The failure is what counts: a ledger that is away must not hide it. */
+/** What a failed or overtaken attempt used is paid for too. The failure is what counts: a ledger that is away must not hide it. */
 async function bookCalls({ deps, scope, input, attempt, modelCalls, run }: StepRun): Promise<void> {
   if (modelCalls.length === 0) return;
   const { turnId, step } = input;
@@ -109,6 +113,8 @@ function ownOutput(context: StepContext): OutputItem[] {
 async function openLog(step: StepRun, claim: StepClaim): Promise<void> {
   const { deps, scope, input, context, output } = step;
   const ref = refOf(scope, input);
+  // From here on an earlier attempt adds nothing: what it has shown by now is all that is to be taken back.
+  if (claim.attempt > 1) await fenceEvents(deps.events, ref, writerRef(input, claim.attempt));
   const before = await deps.events.state(ref);
   if (before === null) {
     await deps.events.open(ref, {

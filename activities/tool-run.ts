@@ -20,7 +20,7 @@ import type { RunToolInput, RunToolResult } from '../domain/turn-contract.js';
 import type { TurnRecord } from '../domain/turn.js';
 import { stopReason, stoppedByUs } from './activity-deps.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
-import { createEventWriter } from './event-writer.js';
+import { createEventWriter, fenceEvents } from './event-writer.js';
 import type { EventWriter } from './event-writer.js';
 import { createToolContext } from './tool-context.js';
 import { endedEvents, endedItem, parseArguments, runningEvent } from './tool-items.js';
@@ -97,13 +97,11 @@ async function prepare(
       snapshot: toResponseResource(turn, output),
     });
   }
+  const writerRef = { part: `step/${input.step}/call/${input.callIndex}`, attempt: claim.call.attempt };
+  // An attempt before this one, if it still runs, has nothing more to say.
+  if (writerRef.attempt > 1) await fenceEvents(deps.events, ref, writerRef);
   const lost = new AbortController();
-  const writer = createEventWriter(
-    deps.events,
-    ref,
-    { part: `step/${input.step}/call/${input.callIndex}`, attempt: claim.call.attempt },
-    () => lost.abort('lost'),
-  );
+  const writer = createEventWriter(deps.events, ref, writerRef, () => lost.abort('lost'));
   const outputIndex = output.findIndex((item) => item.id === claim.call.itemId);
   const signal = AbortSignal.any([run.signal, lost.signal]);
   const item = claim.item.item as ToolItem;
@@ -111,9 +109,9 @@ async function prepare(
   return { deps, scope, input, run, claim, turn, item, outputIndex, writer, stages, signal };
 }
 
-function unknownOutcome(): ToolEnd {
+function unknownOutcome(because = 'its process was lost'): ToolEnd {
   const message =
-    'It is not known whether this call took effect: it was begun, and then its process was lost. It was not run again. ' +
+    `It is not known whether this call took effect: it was begun, and then ${because}. It was not run again. ` +
     'Find out what happened before you repeat it, or ask the user.';
   return { status: 'outcome_unknown', text: message, files: [], error: { code: 'tool.outcome-unknown', message } };
 }
@@ -127,6 +125,8 @@ async function perform(toolRun: ToolRun): Promise<ToolEnd> {
   const tool = deps.tools.find((each) => each.name === claim.call.name);
   const problem = refusal(tool, claim.call.name, turn, deps.tools);
   if (tool === undefined || problem !== null) return notRun(problem ?? failure('tool.unknown', 'No such tool.'));
+  // Stopped before it was begun: nothing has happened, and nothing is in doubt.
+  if (stopReason(toolRun.signal) === 'cancel') return cancelled();
   const running = runningEvent(toolRun.item, toolRun.outputIndex);
   if (running !== null) toolRun.writer.emit(running);
   try {
@@ -210,8 +210,9 @@ function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
 
 function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
   const stopped = stoppedByUs(toolRun.signal, error);
-  if (stopped === 'cancel')
-    return { ...failed(failure('turn.cancelled', 'The call was cancelled.')), status: 'cancelled' };
+  const doubt = tool.effect === 'unkeyed' ? stoppedUnderWay(stopped, error) : null;
+  if (doubt !== null) return unknownOutcome(doubt);
+  if (stopped === 'cancel') return cancelled();
   if (stopped === 'deadline')
     return failed(failure('tool.timeout', 'The time for this turn is used up; the call was stopped.'));
   // The worker goes away or lost the call: another attempt must take it, not the model.
@@ -220,6 +221,17 @@ function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
   const mayRetry = tool.effect !== 'unkeyed' && ruleOf(error.code).retryable && error.code !== 'server.internal';
   if (mayRetry && toolRun.run.engineAttempt < tool.attempts) throw error;
   return failed(error);
+}
+
+/** A call that was stopped by us, and not by its tool, may have reached the world by then. */
+function stoppedUnderWay(stopped: ReturnType<typeof stoppedByUs>, error: Failure): string | null {
+  if (stopped === 'cancel') return 'it was cancelled';
+  if (stopped === 'deadline') return 'the time for this turn was used up';
+  return error.code === 'tool.timeout' ? 'it was stopped because it took too long' : null;
+}
+
+function cancelled(): ToolEnd {
+  return { ...failed(failure('turn.cancelled', 'The call was cancelled.')), status: 'cancelled' };
 }
 
 function notRun(error: Failure): ToolEnd {

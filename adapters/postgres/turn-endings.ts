@@ -63,7 +63,8 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
       where ${owned(scope, 'i')} and i.turn_id = ${turnId}::text and i.direction = 'output'
         and i.data ->> 'status' in ('in_progress', 'interpreting', 'searching')),
     calls_ended as (
-      update tool_calls k set status = 'cancelled', finished_at = ${now}::timestamptz
+      update tool_calls k set finished_at = ${now}::timestamptz,
+        status = case when k.status = 'running' and k.effect = 'unkeyed' then 'outcome_unknown' else 'cancelled' end
       where ${owned(scope, 'k')} and k.turn_id = ${turnId}::text
         and k.kind = 'tool' and k.status in ('pending', 'running')),
     ${freeHolds(scope, turnId)}

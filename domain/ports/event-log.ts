@@ -43,7 +43,7 @@ export interface EventLog {
   /** Make the log of a turn ready for writing. Safe to repeat: an open log is left as it is. */
   open(turn: TurnRef, options: OpenLogOptions): Promise<void>;
   /**
-   * Give each draft its number and publish it.
+   * Give each draft its number and publish it. No drafts: only shut earlier attempts at the part out.
    * @returns the number of the last one.
    * @throws `turn.stale-attempt` when a newer attempt has written to the same part, or the turn has ended;
    *   `turn.lost` when the log is not open.

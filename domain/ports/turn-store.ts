@@ -171,7 +171,8 @@ export interface TurnStore {
   /** @returns false when a newer attempt holds the call: nothing was written. */
   commitTool(scope: Scope, receipt: ToolReceipt): Promise<boolean>;
   /**
-   * Close a turn that is not closed; items still in progress become `incomplete`, calls without receipt `cancelled`.
+   * Close a turn that is not closed; items still in progress become `incomplete`, calls without receipt
+   * `cancelled`, but for an unkeyed one that was begun: `outcome_unknown`.
    * @returns the turn as it is now, and whether this call closed it.
    */
   finish(scope: Scope, turnId: string, ending: TurnEnding): Promise<{ turn: TurnRecord; closedNow: boolean }>;

@@ -117,6 +117,16 @@ describeOnDatabases('turn store', (open) => {
     });
   });
 
+  it('finish: an unkeyed call was begun -> its outcome is unknown, not cancelled', async () => {
+    const { turns, scope } = await aStoreBench(open());
+    const { turn } = await turns.accept(scope, aNewTurn());
+    const step = aCallingStep(turn.id, aToolItem());
+    await turns.commitStep(scope, { ...step, toolCalls: step.toolCalls.map((row) => ({ ...row, effect: 'unkeyed' })) });
+    await turns.claimTool(scope, { turnId: turn.id, step: 1, callIndex: 0 });
+    await turns.finish(scope, turn.id, anEnding({ status: 'failed' }));
+    expect((await turns.loadContext(scope, turn.id))?.toolCalls).toMatchObject([{ status: 'outcome_unknown' }]);
+  });
+
   it('recordLastSequence: numbers out of order -> the highest stays', async () => {
     const { turns, scope } = await aStoreBench(open());
     const { turn } = await turns.accept(scope, aNewTurn());

@@ -111,9 +111,32 @@ describe('tool call', () => {
   });
 
   it('a tool that never ends: stopped at its timeout although it ignores its signal', async () => {
-    const bench = await calling({ effect: 'unkeyed', timeoutMs: 30, invoke: () => new Promise(() => undefined) });
+    const bench = await calling({ timeoutMs: 30, attempts: 1, invoke: () => new Promise(() => undefined) });
     expect((await call(bench)).status).toBe('failed');
     expect(await toldTo(bench)).toMatch(/tool\.timeout/);
+  });
+
+  it('an unkeyed tool stopped under way, by its timeout or a cancel: nobody knows whether it took effect', async () => {
+    const slow = await calling({ effect: 'unkeyed', timeoutMs: 30, invoke: () => new Promise(() => undefined) });
+    expect((await call(slow)).status).toBe('outcome_unknown');
+    expect(await toldTo(slow)).toMatch(/not known whether.*took too long/);
+    const cancel = new AbortController();
+    const stopped = await calling({
+      effect: 'unkeyed',
+      invoke: async () => {
+        cancel.abort('cancel' satisfies StopReason);
+        return new Promise(() => undefined);
+      },
+    });
+    expect((await call(stopped, { signal: cancel.signal })).status).toBe('outcome_unknown');
+    expect(await toldTo(stopped)).toMatch(/not known whether.*cancelled/);
+  });
+
+  it('an unkeyed tool cancelled before it was begun: cancelled, and never run', async () => {
+    const bench = await calling({ effect: 'unkeyed' });
+    const signal = AbortSignal.abort('cancel' satisfies StopReason);
+    expect((await call(bench, { signal })).status).toBe('cancelled');
+    expect(bench.invoked).toEqual([]);
   });
 
   it('a cancel: the call ends as cancelled', async () => {
