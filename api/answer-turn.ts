@@ -3,6 +3,8 @@ import type { Response } from 'express';
 import type { TurnEvent } from '../domain/event.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
+import { guardConnection, keyEnded } from './connection-guard.js';
+import type { ConnectionGuard } from './connection-guard.js';
 import { beginEventStream, toFrame, writeFrames } from './event-stream.js';
 import { toAnswerable } from './middleware/render-error.js';
 import { callerOf, contextOf } from './request-context.js';
@@ -14,37 +16,8 @@ export interface AnswerDeps extends ApiDeps {
   readonly streamSlots: StreamSlots;
 }
 
-/** A revoked key closes its open streams within this time, a draining server ends them a little later. */
-const GUARD_MS = 4_000;
 /** Past its wall-time limit a turn has this long to close before a waiting caller is answered with what there is. */
 const GRACE_MS = 60_000;
-
-/** Aborts when the client goes away, its key stops being valid, or the server drains. Call the returned function at the end. */
-function guardConnection(deps: ApiDeps, res: Response, stop: AbortController): () => void {
-  const { logger } = contextOf(res);
-  const { stillValid } = callerOf(res);
-  const closed = (): void => stop.abort();
-  const check = async (): Promise<void> => {
-    if (deps.isDraining()) {
-      stop.abort();
-      return;
-    }
-    if (await stillValid()) return;
-    logger.info({}, 'event stream closed: the API key is no longer valid');
-    stop.abort();
-  };
-  const timer = setInterval(() => {
-    check().catch((error: unknown) =>
-      logger.warn({ err: error }, 'the API key of an open stream could not be checked'),
-    );
-  }, GUARD_MS);
-  res.once('close', closed);
-  if (res.destroyed) stop.abort();
-  return () => {
-    clearInterval(timer);
-    res.off('close', closed);
-  };
-}
 
 /** What a stream says when it cannot go on: the standard's `error` event. The turn itself is not touched. */
 function errorFrame(thrown: unknown, requestId: string, sequence: number): string {
@@ -72,6 +45,12 @@ async function* toFrames(
   }
 }
 
+/** A reader whose key has ended is told so; otherwise the stream would look like one that was cut. */
+async function* untilKeyEnds(events: AsyncIterable<TurnEvent>, guard: ConnectionGuard): AsyncGenerator<TurnEvent> {
+  yield* events;
+  if (guard.reason() === 'key') throw keyEnded();
+}
+
 export interface StreamRendering {
   readonly frame: (event: TurnEvent) => string;
   readonly error: (thrown: unknown, sequence: number) => string;
@@ -90,8 +69,7 @@ export async function streamTurn(
   const context = contextOf(res);
   const { keyId, scope } = callerOf(res);
   const release = deps.streamSlots.take(keyId);
-  const stop = new AbortController();
-  const unguard = guardConnection(deps, res, stop);
+  const guard = guardConnection(deps, res, true);
   const render = rendering ?? {
     frame: toFrame,
     error: (thrown, sequence) => errorFrame(thrown, context.requestId, sequence),
@@ -99,34 +77,38 @@ export async function streamTurn(
   deps.metrics.streamOpened();
   try {
     beginEventStream(res);
-    const events = readTurn(deps, { scope, turnId, after, signal: stop.signal });
-    const frames = toFrames(events, render, (err) => context.logger.error({ err, turnId }, 'an event stream broke'));
+    const events = readTurn(deps, { scope, turnId, after, signal: guard.signal });
+    const frames = toFrames(untilKeyEnds(events, guard), render, (err) =>
+      context.logger.error({ err, turnId }, 'an event stream broke'),
+    );
     const delivered = await writeFrames(res, frames);
     if (delivered) res.end(render.end ?? '');
   } finally {
-    unguard();
+    guard.release();
     release();
-    stop.abort();
     deps.metrics.streamClosed();
   }
 }
 
-/** Waits for the end of a turn, as long as its limits allow and the client stays. @returns false: the client is gone. */
+/**
+ * Waits for the end of a turn, as long as its limits allow and the client stays.
+ * @returns false: the client is gone.
+ * @throws `auth.invalid` when the caller's key ends meanwhile.
+ */
 export async function awaitTurn(deps: ApiDeps, res: Response, turn: TurnRecord): Promise<boolean> {
-  const gone = new AbortController();
-  const closed = (): void => gone.abort();
-  res.once('close', closed);
+  const guard = guardConnection(deps, res, false);
   const patience = AbortSignal.timeout(turn.settings.limits.maxWallTimeMs + GRACE_MS);
   try {
     await waitForEnd(deps, {
       scope: callerOf(res).scope,
       turnId: turn.id,
       after: -1,
-      signal: AbortSignal.any([gone.signal, patience]),
+      signal: AbortSignal.any([guard.signal, patience]),
     });
-    return !gone.signal.aborted;
+    if (guard.reason() === 'key') throw keyEnded();
+    return guard.reason() === null;
   } finally {
-    res.off('close', closed);
+    guard.release();
   }
 }
 

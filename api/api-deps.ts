@@ -11,6 +11,7 @@ import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
+import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
@@ -42,6 +43,7 @@ export interface ApiDeps {
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;
   readonly apiKeys: ApiKeyStore;
+  readonly directory: TenantDirectory;
   readonly files: FileStore;
   /** Null where the database is not embedded. */
   readonly backups: BackupStore | null;

@@ -17,6 +17,8 @@ import { createRequestLog } from './middleware/request-log.js';
 import { mountRoutes, routeNotFound } from './mount-routes.js';
 import { createOpenApiDocument } from './openapi/openapi-document.js';
 import { createAdminKeyRoutes } from './routes/admin-key-routes.js';
+import { createAdminTenantRoutes } from './routes/admin-tenant-routes.js';
+import { createAdminUserRoutes } from './routes/admin-user-routes.js';
 import { createBackupRoutes } from './routes/backup-routes.js';
 import { createBudgetRoutes } from './routes/budget-routes.js';
 import { createAuditRoutes } from './routes/audit-routes.js';
@@ -63,6 +65,8 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createModelRoutes(deps),
     ...createFileRoutes(deps),
     ...createAdminKeyRoutes(deps),
+    ...createAdminUserRoutes(deps),
+    ...createAdminTenantRoutes(deps),
     ...createBackupRoutes(deps),
     ...createBudgetRoutes(deps),
     ...createAuditRoutes(deps),

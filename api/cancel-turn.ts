@@ -15,12 +15,15 @@ const WAIT_MS = 10_000;
 const DURABLE_PAUSE_MS = 250;
 const DURABLE_ATTEMPTS = 40;
 
-/** @throws `response.not-found`; `engine.unavailable` when neither road is open. */
+/**
+ * @param gone ends the wait early: nobody is there any more to be answered.
+ * @throws `response.not-found`; `engine.unavailable` when neither road is open.
+ */
 export async function cancelTurn(
   deps: ApiDeps,
   context: { scope: Scope; logger: Logger },
   turnId: string,
-  waitMs: number = WAIT_MS,
+  gone: AbortSignal,
 ): Promise<ResponseResource> {
   const { scope, logger } = context;
   const turn = await requireReadableTurn(deps, scope, turnId);
@@ -42,7 +45,8 @@ export async function cancelTurn(
   }
   const ended = new AbortController();
   if (durable.status === 'fulfilled' && !durable.value) void cancelWhenStarted(deps, ref, logger, ended.signal);
-  await waitForEnd(deps, { scope, turnId, after: -1, signal: AbortSignal.timeout(waitMs), checkMs: 500 });
+  const signal = AbortSignal.any([gone, AbortSignal.timeout(WAIT_MS)]);
+  await waitForEnd(deps, { scope, turnId, after: -1, signal, checkMs: 500 });
   ended.abort();
   return reloadResource(deps, scope, turnId);
 }

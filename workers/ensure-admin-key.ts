@@ -3,11 +3,13 @@ import { createHash, randomBytes } from 'node:crypto';
 import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { Scope } from '../domain/scope.js';
 import { DEFAULT_TENANT } from '../domain/scope.js';
 
 export interface AdminKeyOptions {
   readonly apiKeys: ApiKeyStore;
+  readonly directory: TenantDirectory;
   /** From TURNSTONE_ADMIN_KEY. */
   readonly configured: string | undefined;
   /** Make one although there is one already. */
@@ -26,7 +28,12 @@ function sha256(key: string): string {
  * @returns the key to show once, or null when there is nothing new to show.
  * @throws `config.invalid` when the configured key was revoked or has expired.
  */
-export async function ensureAdminKey({ apiKeys, configured, makeNew }: AdminKeyOptions): Promise<string | null> {
+export async function ensureAdminKey({
+  apiKeys,
+  directory,
+  configured,
+  makeNew,
+}: AdminKeyOptions): Promise<string | null> {
   await apiKeys.ensureTenant(DEFAULT_TENANT, 'Default');
   const store = (key: string, name: string): Promise<unknown> =>
     apiKeys.create(ADMIN, {
@@ -40,6 +47,8 @@ export async function ensureAdminKey({ apiKeys, configured, makeNew }: AdminKeyO
     });
   if (configured !== undefined) await keepConfigured(apiKeys, configured, store);
   if (!makeNew && (configured !== undefined || (await apiKeys.hasAdminKey(DEFAULT_TENANT)))) return null;
+  // Whoever may start the product with a new key may have its administrator back.
+  await directory.restoreUser(ADMIN, ADMIN.principalId);
   const key = `ts_${randomBytes(KEY_BYTES).toString('base64url')}`;
   await store(key, 'admin');
   return key;

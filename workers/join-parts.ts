@@ -179,6 +179,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     usage: store.usage,
     budgets: store.budgets,
     apiKeys: store.apiKeys,
+    directory: store.directory,
     files: store.files,
     backups: store.backups,
     events: deps.events,

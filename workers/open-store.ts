@@ -12,6 +12,7 @@ import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { migrate } from '../adapters/postgres/migrate.js';
 import { openPostgres } from '../adapters/postgres/open-postgres.js';
 import { createTenantKeyStore } from '../adapters/postgres/tenant-key-store.js';
+import { createTenantDirectory } from '../adapters/postgres/tenant-directory.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
 import { createUsageStore } from '../adapters/postgres/usage-store.js';
 import { failure, toFailure } from '../domain/failures.js';
@@ -23,6 +24,7 @@ import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
+import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 import type { Closers } from './closers.js';
@@ -40,6 +42,7 @@ export interface Store {
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;
   readonly apiKeys: ApiKeyStore;
+  readonly directory: TenantDirectory;
   readonly files: FileStore;
   readonly audit: AuditLog;
   readonly secrets: Secrets;
@@ -84,6 +87,7 @@ export async function openStore(
     usage: createUsageStore(database),
     budgets: createBudgetStore(database),
     apiKeys: createApiKeyStore(database),
+    directory: createTenantDirectory(database),
     files: createFolderFileStore({ folder: fileContentsDir(config.dataDir), index: createFileIndex(database) }),
     audit: createAuditLog(database),
     secrets,

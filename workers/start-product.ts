@@ -74,6 +74,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   const store = crashDecorators(config).ports(openedStore);
   const adminKey = await ensureAdminKey({
     apiKeys: store.apiKeys,
+    directory: store.directory,
     configured: config.admin_key,
     makeNew: options.makeAdminKey,
   });

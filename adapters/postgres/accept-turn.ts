@@ -38,6 +38,7 @@ interface Surroundings {
   readonly parent_depth: number | null;
   readonly busy_id: string | null;
   readonly budgets: readonly AppliedBudget[] | null;
+  readonly revoked: boolean;
 }
 
 /** @throws as `TurnStore.accept` says. */
@@ -66,6 +67,7 @@ async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): 
     const replayed = await readTurn(connection, scope, around.replay_id);
     return replayed === null ? null : { kind: 'replayed', turn: replayed };
   }
+  if (around.revoked) throw failure('user.revoked', `the user ${scope.principalId} was revoked`);
   const objection = objectionTo(turn, around) ?? objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
   if (objection !== null) throw objection;
   const accepted = toAcceptedTurn(scope, turn, around);
@@ -79,7 +81,9 @@ async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): 
            c.id as conversation_id, c.principal_id as conversation_owner, c.head_turn_id,
            p.id as parent_id, p.principal_id as parent_owner, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
            p.conversation_id as parent_conversation_id, p.depth as parent_depth,
-           b.id as busy_id, ${appliedBudgets(scope)} as budgets
+           b.id as busy_id, ${appliedBudgets(scope)} as budgets,
+           exists (select 1 from revoked_principals v
+             where v.tenant_id = me.tenant_id and v.principal_id = ${scope.principalId}::text) as revoked
     from (select ${scope.tenantId}::text as tenant_id) as me
     left join turns n on ${owned(scope, 'n')} and n.id = ${turn.parentId ?? null}::text
     left join lateral (

@@ -25,8 +25,16 @@ export function createApiKeyStore(database: Database): ApiKeyStore {
   return {
     findByHash: (hash) =>
       database.system(async (connection) => {
-        const row = await connection.selectFrom('api_keys').select(COLUMNS).where('hash', '=', hash).executeTakeFirst();
-        return row === undefined ? null : fromRow(row);
+        const row = await connection
+          .selectFrom('api_keys as k')
+          .leftJoin('revoked_principals as r', (join) =>
+            join.onRef('r.tenant_id', '=', 'k.tenant_id').onRef('r.principal_id', '=', 'k.principal_id'),
+          )
+          .select(COLUMNS.map((column) => `k.${column}` as const))
+          .select('r.revoked_at as user_revoked_at')
+          .where('k.hash', '=', hash)
+          .executeTakeFirst();
+        return row === undefined ? null : fromRow({ ...row, revoked_at: row.revoked_at ?? row.user_revoked_at });
       }),
     create: (scope, key) => database.write(scope, (connection) => insert(connection, scope, key)),
     list: (scope) => database.read(scope, (connection) => list(connection, scope)),
@@ -90,10 +98,14 @@ async function list(connection: Connection, scope: Scope): Promise<readonly ApiK
 
 async function hasAdminKey(connection: Connection, tenantId: string): Promise<boolean> {
   const rows = await connection
-    .selectFrom('api_keys')
-    .select(['scopes', 'expires_at'])
-    .where('tenant_id', '=', tenantId)
-    .where('revoked_at', 'is', null)
+    .selectFrom('api_keys as k')
+    .leftJoin('revoked_principals as r', (join) =>
+      join.onRef('r.tenant_id', '=', 'k.tenant_id').onRef('r.principal_id', '=', 'k.principal_id'),
+    )
+    .select(['k.scopes', 'k.expires_at'])
+    .where('k.tenant_id', '=', tenantId)
+    .where('k.revoked_at', 'is', null)
+    .where('r.revoked_at', 'is', null)
     .execute();
   const now = Date.now();
   return rows.some(({ scopes, expires_at }) => scopes.includes('admin') && (expires_at?.getTime() ?? Infinity) > now);

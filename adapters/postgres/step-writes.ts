@@ -5,7 +5,8 @@ import { addUsage, NO_USAGE } from '../../domain/pricing.js';
 import type { ModelCallEntry, StepClaim, StepCommit, StepRef, TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
-import type { TurnRecord } from '../../domain/turn.js';
+import { isTerminal } from '../../domain/turn.js';
+import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
 import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
 import { settleBudgets } from './budget-settlement.js';
 import type { Connection } from './database.js';
@@ -37,10 +38,12 @@ export async function claimStep(connection: Connection, scope: Scope, { turnId, 
       committed: nullableObjectColumn(row.result, 'turn_steps.result') as CallModelResult | null,
     };
   }
-  const { rows } = await sql<{ status: string }>`
+  const { rows } = await sql<{ status: TurnStatus }>`
     select status from turns where ${owned(scope)} and id = ${turnId}::text`.execute(connection);
   if (rows[0] === undefined)
     throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
+  if (!isTerminal(rows[0].status))
+    throw failure('user.revoked', `the user of ${turnId} was revoked: no further step of it begins`);
   throw failure(
     'turn.cancelled',
     `step ${String(step)} of ${turnId} cannot begin: the turn has already ended (${rows[0].status})`,
@@ -59,7 +62,8 @@ async function tryClaim(
         next_sequence = t.next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint,
         status = case when t.status = 'queued' then 'in_progress' else t.status end
       where ${owned(scope, 't')} and t.id = ${turnId}::text
-        and (t.status in ('queued', 'in_progress') or exists (
+        and ((t.status in ('queued', 'in_progress') and not exists (
+          select 1 from revoked_principals r where r.tenant_id = t.tenant_id and r.principal_id = t.principal_id)) or exists (
           select 1 from turn_steps s
           where s.tenant_id = t.tenant_id and s.turn_id = t.id and s.step = ${step}::integer and s.result is not null))
       returning t.tenant_id, t.id, t.principal_id, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),

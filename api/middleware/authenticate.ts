@@ -9,8 +9,10 @@ import type { KeyScope } from '../../domain/scope.js';
 import { contextOf } from '../request-context.js';
 import type { Caller } from '../request-context.js';
 
-/** A revoked key stops working everywhere within this time; it saves a query per request. */
-const CACHE_TTL_MS = 5_000;
+/** A revoked key opens nothing new after this time; it saves a query per request. */
+const CACHE_TTL_MS = 4_000;
+/** What an open answer is told about its key is at most this old: a thousand streams of one key ask once. */
+const SHARED_MS = 1_500;
 const CACHE_KEYS = 5_000;
 /** Guesses per address and minute; keys are 256 random bits, so this only keeps guessing from costing queries. */
 const FAILED_PER_MINUTE = 120;
@@ -32,35 +34,50 @@ const isLive = (key: ApiKey | null, nowMs: number): key is ApiKey =>
 interface KeyLookup {
   /** At most `CACHE_TTL_MS` old. */
   find(hash: string): Promise<ApiKey | null>;
-  /** As it is now. */
-  refresh(hash: string): Promise<ApiKey | null>;
+  /** At most `SHARED_MS` old. */
+  recheck(hash: string): Promise<ApiKey | null>;
+}
+
+interface FoundKey {
+  readonly key: ApiKey;
+  readonly atMs: number;
 }
 
 /** Found keys, by hash, for a few seconds. Unknown keys are not kept: they would push the known ones out. */
 function createKeyLookup(store: ApiKeyStore): KeyLookup {
-  const cache = new LRUCache<string, ApiKey>({ max: CACHE_KEYS, ttl: CACHE_TTL_MS });
-  const refresh = async (hash: string): Promise<ApiKey | null> => {
+  const cache = new LRUCache<string, FoundKey>({ max: CACHE_KEYS, ttl: CACHE_TTL_MS });
+  const asking = new Map<string, Promise<ApiKey | null>>();
+  const ask = async (hash: string): Promise<ApiKey | null> => {
+    const atMs = Date.now();
     const key = await store.findByHash(hash);
     if (!isLive(key, Date.now())) {
       cache.delete(hash);
       return null;
     }
-    cache.set(hash, key);
+    cache.set(hash, { key, atMs });
     return key;
   };
-  const find = async (hash: string): Promise<ApiKey | null> => {
-    const cached = cache.get(hash);
-    if (cached === undefined) return refresh(hash);
-    return isLive(cached, Date.now()) ? cached : null;
+  const askOnce = (hash: string): Promise<ApiKey | null> => {
+    const running = asking.get(hash);
+    if (running !== undefined) return running;
+    const answer = ask(hash).finally(() => asking.delete(hash));
+    asking.set(hash, answer);
+    return answer;
   };
-  return { find, refresh };
+  const notOlder = async (hash: string, maxAgeMs: number): Promise<ApiKey | null> => {
+    const found = cache.get(hash);
+    const nowMs = Date.now();
+    if (found === undefined || nowMs - found.atMs > maxAgeMs) return askOnce(hash);
+    return isLive(found.key, nowMs) ? found.key : null;
+  };
+  return { find: (hash) => notOlder(hash, CACHE_TTL_MS), recheck: (hash) => notOlder(hash, SHARED_MS) };
 }
 
 function toCaller(key: ApiKey, hash: string, lookup: KeyLookup): Caller {
   return {
     keyId: key.id,
     scope: { tenantId: key.tenantId, principalId: key.principalId, scopes: key.scopes },
-    stillValid: async () => (await lookup.refresh(hash)) !== null,
+    stillValid: async () => (await lookup.recheck(hash)) !== null,
   };
 }
 

@@ -1,9 +1,8 @@
 /** `/v1/admin/keys`: API keys of the tenant. A key is shown once, when it is made. */
 import { failure } from '../../domain/failures.js';
-import { isId, newId } from '../../domain/ids.js';
-import type { ApiKey } from '../../domain/ports/api-key-store.js';
+import { isId } from '../../domain/ids.js';
 import type { ApiDeps } from '../api-deps.js';
-import { createApiKeySecret } from '../api-key-secret.js';
+import { createKey, toKeyObject } from '../api-key-creation.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
 import { toList } from '../projections/item-list.js';
@@ -11,22 +10,6 @@ import { keyCreateSchema } from '../schemas/admin-request.js';
 import { keyListSchema, keySchema, newKeySchema } from '../schemas/answer-schemas.js';
 
 const TAG = 'Administration';
-const toSeconds = (ms: number | null): number | null => (ms === null ? null : Math.floor(ms / 1000));
-
-function toKeyObject(key: ApiKey): { readonly id: string } & Readonly<Record<string, unknown>> {
-  return {
-    id: key.id,
-    object: 'api_key',
-    name: key.name,
-    principal: key.principalId,
-    scopes: key.scopes,
-    hint: key.hint,
-    created_at: toSeconds(key.createdAtMs),
-    expires_at: toSeconds(key.expiresAtMs),
-    revoked_at: toSeconds(key.revokedAtMs),
-  };
-}
-
 function createRoute(deps: ApiDeps): ApiRoute {
   return defineRoute({
     method: 'post',
@@ -46,20 +29,15 @@ function createRoute(deps: ApiDeps): ApiRoute {
           { param: 'expires_at' },
         );
       }
-      const { key, hash, hint } = createApiKeySecret();
-      const principalId = body.principal ?? caller.scope.principalId;
-      const made = await deps.apiKeys.create(caller.scope, {
-        id: newId('apiKey'),
-        principalId,
+      const made = await createKey(deps, caller.scope, {
+        principalId: body.principal ?? caller.scope.principalId,
         name: body.name,
         scopes: body.scopes,
-        hint,
         expiresAtMs,
-        hash,
       });
-      context.logger.info({ createdKeyId: made.id, scopes: made.scopes }, 'API key created');
+      context.logger.info({ createdKeyId: made.id, scopes: body.scopes }, 'API key created');
       res.setHeader('Cache-Control', 'no-store');
-      res.status(201).json({ ...toKeyObject(made), key });
+      res.status(201).json(made);
     },
   });
 }

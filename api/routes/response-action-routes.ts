@@ -5,6 +5,7 @@ import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
 import { budgetsAllow } from '../budget-view.js';
 import { cancelTurn } from '../cancel-turn.js';
+import { guardConnection, keyEnded } from '../connection-guard.js';
 import { continueTurn } from '../continue-turn.js';
 import { readIdempotency } from '../idempotency.js';
 import { estimateInput } from '../input-tokens.js';
@@ -28,7 +29,15 @@ function cancelRoute(deps: AnswerDeps): ApiRoute {
     scope: 'write',
     answers: { 200: { description: 'The response as it is now', schema: responseSchema } },
     async handle({ caller, context, param, res }) {
-      res.json(await cancelTurn(deps, { scope: caller.scope, logger: context.logger }, param('id')));
+      const guard = guardConnection(deps, res, false);
+      try {
+        const { scope } = caller;
+        const response = await cancelTurn(deps, { scope, logger: context.logger }, param('id'), guard.signal);
+        if (guard.reason() === 'key') throw keyEnded();
+        res.json(response);
+      } finally {
+        guard.release();
+      }
     },
   });
 }

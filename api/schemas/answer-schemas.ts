@@ -173,6 +173,24 @@ export const keySchema = z
 export const newKeySchema = keySchema.extend({ key: z.string() }).meta({ id: 'NewApiKey' });
 export const keyListSchema = listOf(keySchema, 'ApiKeyList');
 
+export const tenantSchema = z
+  .object({ id, object: z.literal('tenant'), name: z.string(), created_at: seconds })
+  .meta({ id: 'Tenant' });
+export const tenantListSchema = listOf(tenantSchema, 'TenantList');
+export const newTenantSchema = tenantSchema.extend({ key: newKeySchema }).meta({ id: 'NewTenant' });
+
+export const userSchema = z
+  .object({
+    id,
+    object: z.literal('user'),
+    live_keys: z.int(),
+    created_at: seconds,
+    revoked_at: seconds.nullable(),
+    stopped_responses: z.int().optional().describe('How many running responses a revocation told to stop.'),
+  })
+  .meta({ id: 'User' });
+export const userListSchema = listOf(userSchema, 'UserList');
+
 export const healthSchema = z
   .object({
     state: z.enum(['ok', 'degraded', 'down']),

@@ -20,7 +20,7 @@ export interface NewApiKey extends Pick<ApiKey, 'id' | 'principalId' | 'name' | 
 }
 
 export interface ApiKeyStore {
-  /** System-wide: the key with this hash, also when expired or revoked (the caller decides). */
+  /** System-wide: the key with this hash, also when expired or revoked, by itself or with its user (the caller decides). */
   findByHash(hash: string): Promise<ApiKey | null>;
   create(scope: Scope, key: NewApiKey): Promise<ApiKey>;
   list(scope: Scope): Promise<readonly ApiKey[]>;
@@ -28,6 +28,6 @@ export interface ApiKeyStore {
   revoke(scope: Scope, id: string): Promise<boolean>;
   /** System-wide: make sure the tenant exists. */
   ensureTenant(tenantId: string, name: string): Promise<void>;
-  /** System-wide: does the tenant have a key with scope `admin` that is neither revoked nor expired? */
+  /** System-wide: does the tenant have a key with scope `admin` that is neither revoked (nor its user) nor expired? */
   hasAdminKey(tenantId: string): Promise<boolean>;
 }

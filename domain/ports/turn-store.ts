@@ -144,7 +144,8 @@ export interface TurnStore {
    * One transaction: the turn with its input items, and step 1 claimed as attempt 1.
    * @throws `conversation.not-found`, `conversation.busy` (message names the running turn), `response.not-found`
    *   (unknown parent, param `previous_response_id`), `response.still-running` (parent not ended),
-   *   `request.idempotency-mismatch`, `budget.exhausted` (with the time until it begins anew), `budget.unpriced-model`.
+   *   `request.idempotency-mismatch`, `budget.exhausted` (with the time until it begins anew), `budget.unpriced-model`,
+   *   `user.revoked`.
    */
   accept(scope: Scope, turn: NewTurn): Promise<AcceptOutcome>;
   get(scope: Scope, turnId: string): Promise<TurnRecord | null>;
@@ -156,7 +157,7 @@ export interface TurnStore {
   loadContext(scope: Scope, turnId: string): Promise<StepContext | null>;
   /**
    * Take a step for a new attempt (attempt number + 1), fencing all earlier ones; marks the turn `in_progress`.
-   * @throws `turn.cancelled` when the turn has already ended.
+   * @throws `turn.cancelled` when the turn has already ended, `user.revoked` when its owner was revoked meanwhile.
    */
   claimStep(scope: Scope, step: StepRef): Promise<StepClaim>;
   /** @returns the turn as it is now; null when a newer attempt holds the step or the turn has ended: nothing was written. */

@@ -8,18 +8,30 @@ import { join } from 'node:path';
 import { Migrator, sql } from 'kysely';
 import { expect, it } from 'vitest';
 import { createFolderFileStore } from '../../adapters/files/folder-file-store.js';
+import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
 import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
 import { createFileIndex } from '../../adapters/postgres/file-index.js';
 import { turnsMigration } from '../../adapters/postgres/migrations/0001-turns.js';
 import { ownershipMigration } from '../../adapters/postgres/migrations/0002-ownership.js';
+import { createTenantDirectory } from '../../adapters/postgres/tenant-directory.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { newId } from '../../domain/ids.js';
+import type { NewApiKey } from '../../domain/ports/api-key-store.js';
 import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { describeOnDatabases } from '../support/database.js';
 import { aScope } from '../support/scope-builders.js';
-import { aMessage, anAnswer, aNewTurn, aStepCommit } from '../support/turn-builders.js';
+import { aCallingStep, aMessage, anAnswer, aNewTurn, aStepCommit, aToolItem } from '../support/turn-builders.js';
 
+const aKeyOf = (principalId: string): NewApiKey => ({
+  id: newId('apiKey'),
+  principalId,
+  name: 'k',
+  scopes: ['read'],
+  hint: 'ts_1',
+  expiresAtMs: null,
+  hash: newId('apiKey'),
+});
 const asColleague = (scope: Scope): Scope => aScope({ tenantId: scope.tenantId, principalId: 'user-2' });
 const asAdmin = (scope: Scope): Scope => aScope({ tenantId: scope.tenantId, principalId: 'ops', scopes: ['admin'] });
 
@@ -51,6 +63,51 @@ describeOnDatabases('owners', (open) => {
     expect(turn.principalId).toBe(mine.principalId);
     const { items } = await conversations.items(mine, id, { after: null, limit: 10, order: 'asc' });
     expect(items.map(({ direction }) => direction)).toEqual(['input', 'input', 'output']);
+  });
+
+  it('a revoked user -> no turn is accepted, no step begins; a committed step is still answered', async () => {
+    const { database } = open();
+    const turns = createTurnStore(database);
+    const mine = await open().newScope();
+    const admin = asAdmin(mine);
+    const product = internalScope(mine.tenantId, 'turn');
+    const { turn } = await turns.accept(mine, aNewTurn());
+    await turns.commitStep(product, aCallingStep(turn.id, aToolItem()));
+    await createApiKeyStore(database).create(admin, aKeyOf(mine.principalId));
+    const directory = createTenantDirectory(database);
+    expect(await directory.openTurns(admin, mine.principalId, 10)).toMatchObject([{ turnId: turn.id }]);
+    expect(await directory.revokeUser(admin, mine.principalId)).toMatchObject({ liveKeys: 1 });
+    await expect(turns.claimStep(product, { turnId: turn.id, step: 2 })).rejects.toMatchObject({
+      code: 'user.revoked',
+    });
+    await expect(turns.accept(mine, aNewTurn())).rejects.toMatchObject({ code: 'user.revoked' });
+    expect((await turns.claimStep(product, { turnId: turn.id, step: 1 })).committed).not.toBeNull();
+    expect(await directory.restoreUser(admin, mine.principalId)).toMatchObject({ revokedAtMs: null });
+    expect((await turns.claimStep(product, { turnId: turn.id, step: 2 })).committed).toBeNull();
+  });
+
+  it('users: those of the tenant, by id; a key dies and lives with its user; a tenant is made once', async () => {
+    const { database } = open();
+    const keys = createApiKeyStore(database);
+    const directory = createTenantDirectory(database);
+    const admin = asAdmin(await open().newScope());
+    const key = aKeyOf('anna');
+    await keys.create(admin, key);
+    await keys.create(admin, aKeyOf('ben'));
+    expect((await directory.listUsers(admin, null)).map(({ principalId }) => principalId)).toEqual(['anna', 'ben']);
+    expect((await directory.listUsers(admin, 'anna')).map(({ principalId }) => principalId)).toEqual(['ben']);
+    const first = await directory.revokeUser(admin, 'anna');
+    expect(await directory.revokeUser(admin, 'anna')).toEqual(first);
+    expect(await keys.findByHash(key.hash)).toMatchObject({ revokedAtMs: first?.revokedAtMs });
+    expect(await directory.revokeUser(admin, 'nobody')).toBeNull();
+    expect(await directory.revokeUser(asAdmin(await open().newScope()), 'anna')).toBeNull();
+    await directory.restoreUser(admin, 'anna');
+    expect(await keys.findByHash(key.hash)).toMatchObject({ revokedAtMs: null });
+    const id = `t-${newId('request').slice(4)}`;
+    expect(await directory.createTenant(id, 'New')).toMatchObject({ id, name: 'New' });
+    expect(await directory.createTenant(id, 'Again')).toBeNull();
+    expect((await directory.listTenants(null)).map((tenant) => tenant.id)).toContain(id);
+    await expect(directory.createTenant('No Such', 'x')).rejects.toMatchObject({ code: 'request.invalid' });
   });
 
   it('the product itself -> may own nothing', async () => {

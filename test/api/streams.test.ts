@@ -219,7 +219,8 @@ describe('a log that was lost', () => {
         headers: { authorization: `Bearer ${made.key}` },
       }).then((answer) => answer.text());
       await api.request('DELETE', `/v1/admin/keys/${made.id}`);
-      const text = await reading;
+      const [text = '', ...errors] = (await reading).split('event: error\n');
+      expect(errors.join()).toContain('"code":"auth.invalid"');
       expect(parse(text).some(isTerminalEvent)).toBe(false);
       expect((await api.request('GET', `/v1/responses/${id}`)).json.status).toBe('in_progress');
       await api.request('POST', `/v1/responses/${id}/cancel`);

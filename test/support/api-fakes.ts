@@ -17,12 +17,12 @@ import type { Tool } from '../../domain/ports/tool-runtime.js';
 import type { KeyScope } from '../../domain/scope.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import {
-  createInMemoryApiKeyStore,
   createInMemoryConversationStore,
   createInMemoryFileStore,
   createInMemoryUsageStore,
 } from './in-memory-stores.js';
 import { createInMemoryAuditLog } from './in-memory-audit-log.js';
+import { createInMemoryAccess } from './in-memory-access.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createTurnStarter } from '../../activities/turn-starter.js';
@@ -157,7 +157,8 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
   const events = changes.events ?? createMemoryEventLog();
   const engine = createScriptedEngine({ turns, events });
   const { logger, lines } = createRecordingLogger();
-  const apiKeys = changes.apiKeys ?? createInMemoryApiKeyStore();
+  const access = createInMemoryAccess(tables);
+  const apiKeys = changes.apiKeys ?? access.apiKeys;
   let draining = false;
   const deps = {
     turns,
@@ -165,6 +166,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     usage: createInMemoryUsageStore(tables),
     budgets: createInMemoryBudgetStore(tables),
     apiKeys,
+    directory: access.directory,
     files: createInMemoryFileStore(),
     backups: null,
     engine,

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { failure } from '../../domain/failures.js';
 import { newId } from '../../domain/ids.js';
 import { itemText } from '../../domain/item.js';
-import type { ApiKey, ApiKeyStore } from '../../domain/ports/api-key-store.js';
 import type { Conversation, ConversationStore } from '../../domain/ports/conversation-store.js';
 import type { FileRecord, FileStore } from '../../domain/ports/file-store.js';
 import type { UsageStore } from '../../domain/ports/usage-store.js';
@@ -163,30 +162,6 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
         headTurnId: renamed(bundle.conversation.headTurnId),
       });
     },
-  };
-}
-
-export function createInMemoryApiKeyStore(): ApiKeyStore {
-  const keys = new Map<string, { key: ApiKey; hash: string }>();
-  return {
-    findByHash: async (hash) => [...keys.values()].find((row) => row.hash === hash)?.key ?? null,
-    async create(scope, { hash, ...key }) {
-      const made: ApiKey = { ...key, tenantId: scope.tenantId, createdAtMs: Date.now(), revokedAtMs: null };
-      keys.set(key.id, { key: made, hash });
-      return made;
-    },
-    list: async (scope) => [...keys.values()].map((row) => row.key).filter((key) => key.tenantId === scope.tenantId),
-    async revoke(scope, id) {
-      const row = keys.get(id);
-      if (row?.key.tenantId !== scope.tenantId) return false;
-      row.key = { ...row.key, revokedAtMs: Date.now() };
-      return true;
-    },
-    ensureTenant: async () => undefined,
-    hasAdminKey: async (tenantId) =>
-      [...keys.values()].some(
-        ({ key }) => key.tenantId === tenantId && key.scopes.includes('admin') && key.revokedAtMs === null,
-      ),
   };
 }
 
