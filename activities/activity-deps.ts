@@ -8,6 +8,7 @@ import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { AnswerRules } from './answer-filter.js';
 
 export interface ActivityDeps {
   readonly turns: TurnStore;
@@ -17,6 +18,8 @@ export interface ActivityDeps {
   readonly models: ModelRegistry;
   readonly tools: readonly Tool[];
   readonly egress: Egress;
+  /** What answers may hold; absent: no secrets are known and no image is proxied. */
+  readonly answers?: AnswerRules;
   readonly logger: Logger;
   readonly metrics: Metrics;
   /** Where tool calls are scheduled; the turns' own queue when one process does everything. */

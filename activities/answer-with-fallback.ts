@@ -7,6 +7,7 @@ import type { Failure } from '../domain/failures.js';
 import type { FinishReason, LanguageModel, ModelRequest } from '../domain/ports/model.js';
 import { madeOrigin } from '../domain/taint.js';
 import { stoppedByUs } from './activity-deps.js';
+import { createAnswerFilter } from './answer-filter.js';
 import { createAnswerAssembler } from './answer-assembler.js';
 import type { AnswerAssembler, AssembledAnswer } from './answer-assembler.js';
 import { callOneModel } from './model-call.js';
@@ -40,12 +41,14 @@ export async function answerWithFallback(
       lastFailure = unpriced(model);
       continue;
     }
+    const filter = createAnswerFilter(step);
     let silent = true;
     const outcome = await callOneModel(model, reserved.request, step.signal, (chunk) => {
       if (silent) noteFirstToken(step);
       silent = false;
-      assembler.push(chunk);
+      for (const each of filter.push(chunk)) assembler.push(each);
     });
+    for (const each of filter.end()) assembler.push(each);
     step.modelCalls.push(outcome.entry);
     noteModelCall(step, model, outcome.entry);
     if (outcome.failure === null) {

@@ -54,7 +54,7 @@ export async function compactIfNeeded(
   }
   const done: CompactionItem = {
     ...item,
-    encrypted_content: writeSummary(summary),
+    encrypted_content: writeSummary(step.deps.answers?.secrets.blank(summary).text ?? summary),
     // A summary of untrusted content stays untrusted: it may repeat word for word what it was told to.
     turnstone_origin: madeOrigin('derived', step.tainted),
   };

@@ -20,6 +20,7 @@ import type { RunToolInput, RunToolResult } from '../domain/turn-contract.js';
 import type { TurnRecord } from '../domain/turn.js';
 import { stopReason, stoppedByUs } from './activity-deps.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
+import { reportSecret } from './answer-filter.js';
 import { createEventWriter, fenceEvents } from './event-writer.js';
 import type { EventWriter } from './event-writer.js';
 import { createToolContext } from './tool-context.js';
@@ -248,8 +249,9 @@ function failed(error: Failure): ToolEnd {
   };
 }
 
-async function commit(toolRun: ToolRun, end: ToolEnd, durationMs: number): Promise<RunToolResult> {
+async function commit(toolRun: ToolRun, made: ToolEnd, durationMs: number): Promise<RunToolResult> {
   const { deps, scope, input, claim } = toolRun;
+  const end = withoutSecrets(toolRun, made);
   const tool = deps.tools.find((each) => each.name === claim.call.name);
   const cut = cutToBudget(end.text, tool?.resultBudgetChars ?? DEFAULT_RESULT_BUDGET, claim.call.itemId);
   const repeatKey = repeatKeyOf(claim, end);
@@ -273,6 +275,16 @@ async function commit(toolRun: ToolRun, end: ToolEnd, durationMs: number): Promi
   for (const draft of endedEvents(item, toolRun.outputIndex)) toolRun.writer.emit(draft);
   await toolRun.writer.flush();
   return { status: end.status, repeatKey, preview: preview(cut.text, PREVIEW_MAX_BYTES) };
+}
+
+/** Tools are given no secret of this server; what they read may hold one all the same. */
+function withoutSecrets({ deps, run }: ToolRun, end: ToolEnd): ToolEnd {
+  const net = deps.answers?.secrets;
+  if (net === undefined) return end;
+  const text = net.blank(end.text);
+  if (text.found > 0) reportSecret({ run }, 'tool result', text.found);
+  const error = end.error === null ? null : { ...end.error, message: net.blank(end.error.message).text };
+  return { ...end, text: text.text, error };
 }
 
 /** Calls with bad arguments count together whatever the arguments were: a model that cannot call a tool is stopped too. */

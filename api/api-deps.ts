@@ -11,8 +11,9 @@ import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
+import type { ImageLinks } from '../domain/ports/image-links.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
-import type { Tool } from '../domain/ports/tool-runtime.js';
+import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
@@ -63,6 +64,8 @@ export interface ApiDeps {
   readonly defaultLimits: TurnLimits;
   /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
   readonly headStart?: (scope: Scope, turn: TurnRecord) => RunningAhead | null;
+  /** Remote images of answers; absent: none is proxied. */
+  readonly images?: { readonly links: ImageLinks; readonly egress: Egress };
   readonly isDraining: () => boolean;
   readonly audit: AuditLog;
   /** Null: there is no master key, so Temporal payloads are not encrypted. */

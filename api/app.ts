@@ -30,6 +30,7 @@ import { createConversationTransferRoutes } from './routes/conversation-transfer
 import { createDocsRoutes } from './routes/docs-routes.js';
 import { createFileRoutes } from './routes/file-routes.js';
 import { createHealthRoutes } from './routes/health-routes.js';
+import { createImageProxyRoutes } from './routes/image-proxy-routes.js';
 import { createModelRoutes } from './routes/model-routes.js';
 import { createResponseActionRoutes } from './routes/response-action-routes.js';
 import { createResponseRoutes } from './routes/response-routes.js';
@@ -64,6 +65,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createChatCompletionRoutes(answerDeps),
     ...createModelRoutes(deps),
     ...createFileRoutes(deps),
+    ...createImageProxyRoutes(deps),
     ...createAdminKeyRoutes(deps),
     ...createAdminUserRoutes(deps),
     ...createAdminTenantRoutes(deps),

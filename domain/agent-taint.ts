@@ -5,7 +5,8 @@ import { UNTRUSTED_ORIGINS } from './taint.js';
 import type { TaintSettings } from './taint.js';
 
 const rule = z.enum(['ask', 'deny', 'allow']);
-const host = z
+/** A host as an operator writes it; `matchesHost` says what it means. */
+export const hostPatternSchema = z
   .string()
   .max(255)
   .regex(
@@ -23,7 +24,7 @@ export const agentTaintSchema = z.strictObject({
   write: rule.default('ask'),
   /** Calls that reach the network, unless they go only where the user or `trusted_hosts` said. */
   egress: rule.default('ask'),
-  trusted_hosts: z.array(host).max(200).default([]),
+  trusted_hosts: z.array(hostPatternSchema).max(200).default([]),
 });
 export type AgentTaint = z.infer<typeof agentTaintSchema>;
 

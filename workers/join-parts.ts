@@ -10,6 +10,7 @@ import type { MetricsEndpoint } from '../adapters/prometheus/create-metrics.js';
 import { createTurnEngine } from '../adapters/temporal/turn-engine.js';
 import type { ActivityDeps } from '../activities/activity-deps.js';
 import { createActivities } from '../activities/create-activities.js';
+import { createSecretNet } from '../activities/secret-filter.js';
 import { createHeadStart } from '../activities/head-start.js';
 import type { HeadStart } from '../activities/head-start.js';
 import { createTurnStarter } from '../activities/turn-starter.js';
@@ -26,6 +27,7 @@ import type { Closers } from './closers.js';
 import type { DeferredPython } from './deferred-python.js';
 import { createHealth } from './health.js';
 import type { Engine } from './open-engine.js';
+import { knownSecrets } from './known-secrets.js';
 import type { Models } from './open-models.js';
 import { openCodec } from './open-codec.js';
 import { openPython } from './open-python.js';
@@ -46,6 +48,8 @@ export interface Parts {
   readonly models: Models;
   /** Tools of the operator's modules. */
   readonly ownTools: readonly Tool[];
+  /** The admin key this start made, or was given; null when an earlier one holds. */
+  readonly adminKey: string | null;
 }
 
 export interface JoinedParts {
@@ -81,6 +85,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     models: crash.models(parts.models.registry),
     tools: crash.tools(joinTools(createBuiltinTools({ python }), parts.ownTools)),
     egress: createEgress({ allow: config.egress.allow, logger }),
+    answers: answerRules(parts),
     logger,
     metrics: metrics.metrics,
     toolTaskQueue: config.temporal.task_queue,
@@ -125,6 +130,12 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
 /** Undefined without a master key: then Temporal holds readable payloads. */
 function dataConverterOf({ store }: Parts): DataConverter | undefined {
   return store.secrets.payloads === null ? undefined : createDataConverter(store.secrets.payloads);
+}
+
+function answerRules({ config, models, store, adminKey }: Parts): NonNullable<ActivityDeps['answers']> {
+  const { imageLinks, masterKeyText } = store.secrets;
+  const secrets = createSecretNet(knownSecrets(config, models.providers, [adminKey, masterKeyText]));
+  return { secrets, imageHosts: config.answers.images.allow, imageLinks };
 }
 
 async function openWorker(
@@ -196,6 +207,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     bodyLimitBytes: config.server.body_limit_bytes,
     defaultLimits: config.limits,
     ...(headStart === null ? {} : { headStart: (scope, turn) => headStart.begin(scope, turn) }),
+    images: { links: store.secrets.imageLinks, egress: deps.egress },
     isDraining,
     audit: store.audit,
     codec: openCodec(config, store.secrets, { codec: parts.engine.uiCodec, url: parts.engine.uiUrl }),

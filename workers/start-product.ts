@@ -79,7 +79,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
     makeNew: options.makeAdminKey,
   });
   const joined = await progress.phase('Server', () =>
-    joinParts({ ...options, agents, ownTools, bundlePath, store, engine, models }, closers),
+    joinParts({ ...options, adminKey, agents, ownTools, bundlePath, store, engine, models }, closers),
   );
   await writeServerRecord(config.dataDir, joined.apiUrl);
   logger.info({ database: store.description, temporal: engine.origin, phases }, 'parts in use');

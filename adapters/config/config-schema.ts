@@ -3,6 +3,7 @@
  * over the file before this schema parses it, so a value is checked by one rule wherever it comes from.
  */
 import { z } from 'zod';
+import { hostPatternSchema } from '../../domain/agent-taint.js';
 import { limitsSchema } from '../../domain/agent.js';
 import { fallbackChainSchema, providerSchema } from '../../domain/provider.js';
 import { DEFAULT_TASK_QUEUE } from '../../domain/turn-contract.js';
@@ -112,6 +113,16 @@ export const configSchema = z.strictObject({
     .strictObject({
       /** Hosts or CIDR ranges the egress gate lets through although they are private. */
       allow: z.array(z.string().min(1).max(255)).max(200).default([]),
+    })
+    .prefault({}),
+  answers: z
+    .strictObject({
+      images: z
+        .strictObject({
+          /** Hosts whose images a reader's browser may fetch itself; all others come through this server. */
+          allow: z.array(hostPatternSchema).max(200).default([]),
+        })
+        .prefault({}),
     })
     .prefault({}),
   python: pythonSchema.prefault({}),

@@ -47,6 +47,7 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     line('codec.token', config.codec.token === undefined ? '(none)' : SET),
     line('codec.ui_origins', config.codec.ui_origins.join(', ') || '(the embedded UI)'),
     line('egress.allow', config.egress.allow.join(', ') || '(none)'),
+    line('answers.images.allow', config.answers.images.allow.join(', ') || '(none)'),
     ...Object.entries(python).map(([key, value]) => line(`python.${key}`, value)),
     line('default_model', config.default_model ?? '(first provider)'),
     ...config.providers.map((provider, index) => ({

@@ -42,6 +42,7 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('TURNSTONE_CODEC_UI_ORIGINS', 'codec.ui_origins', 'list'),
   setting('TURNSTONE_ROLES', 'roles', 'list'),
   setting('TURNSTONE_EGRESS_ALLOW', 'egress.allow', 'list'),
+  setting('TURNSTONE_ANSWER_IMAGES_ALLOW', 'answers.images.allow', 'list'),
   setting('TURNSTONE_PYTHON', 'python.enabled', 'boolean'),
   setting('TURNSTONE_PYTHON_POOL_SIZE', 'python.pool_size', 'number'),
   setting('TURNSTONE_DEFAULT_MODEL', 'default_model'),
