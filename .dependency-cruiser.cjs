@@ -5,7 +5,7 @@ const NPM = '(^|/)node_modules/';
 const OURS = '^(domain|workflows|activities|workers|api|yaml-workflows|tools|adapters|web|cli|bench|test)/';
 /** What the workflow bundle takes from domain/ as values: these stay free of zod, and so does what they import. */
 const ZOD_FREE =
-  '^domain/(approval|approval-rules|failures|json|limits|policy|pricing|tool|turn|turn-contract|turn-state|workflow-ids)\\.ts$';
+  '^domain/(approval|approval-contract|approval-rules|failures|json|limits|policy|pricing|tool|turn|turn-contract|turn-state|workflow-ids)\\.ts$';
 
 const npm = (names) => `${NPM}(${names.join('|')})/`;
 const values = { dependencyTypesNot: ['type-only'] };

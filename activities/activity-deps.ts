@@ -1,6 +1,7 @@
 /** What activities need from outside; `workers/main.ts` supplies it. */
 import type { Failure } from '../domain/failures.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { EventLog } from '../domain/ports/event-log.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -13,6 +14,7 @@ import type { AnswerRules } from './answer-filter.js';
 export interface ActivityDeps {
   readonly turns: TurnStore;
   readonly budgets: BudgetStore;
+  readonly approvals: ApprovalStore;
   readonly files: FileStore;
   readonly events: EventLog;
   readonly models: ModelRegistry;

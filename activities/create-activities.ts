@@ -1,8 +1,10 @@
 /** The activities of a turn, as `domain/turn-contract.ts` declares them. */
 import { internalScope } from '../domain/scope.js';
+import type { ApprovalActivities } from '../domain/approval-contract.js';
 import type { Scope } from '../domain/scope.js';
 import type { TurnActivities } from '../domain/turn-contract.js';
 import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
+import { approvalWork } from './approvals.js';
 import { finishTurn } from './finish-turn.js';
 import type { Adopted, HeadStart } from './head-start.js';
 import { runModelStep } from './model-step.js';
@@ -15,8 +17,9 @@ function turnScope(tenantId: string): Scope {
 }
 
 /** @param headStart null where the API runs in another process. */
-export function createActivities(deps: ActivityDeps, headStart: HeadStart | null): TurnActivities {
+export function createActivities(deps: ActivityDeps, headStart: HeadStart | null): TurnActivities & ApprovalActivities {
   return {
+    ...createApprovalActivities(deps),
     callModel: (input) =>
       runActivity(deps, { ...input, name: 'callModel' }, (run) =>
         adoptedOr(headStart?.adoptStep(input.turnId, input.step), run, () =>
@@ -36,6 +39,27 @@ export function createActivities(deps: ActivityDeps, headStart: HeadStart | null
           incompleteReason: input.incompleteReason ?? null,
           error: input.error ?? null,
         }),
+      ),
+  };
+}
+
+function createApprovalActivities(deps: ActivityDeps): ApprovalActivities {
+  return {
+    openApprovals: (input) =>
+      runActivity(deps, { ...input, name: 'openApprovals' }, (run) =>
+        approvalWork.openApprovals(deps, turnScope(input.tenantId), input, run),
+      ),
+    readDecisions: (input) =>
+      runActivity(deps, { ...input, name: 'readDecisions' }, (run) =>
+        approvalWork.readDecisions(deps, turnScope(input.tenantId), input, run),
+      ),
+    expireApprovals: (input) =>
+      runActivity(deps, { ...input, name: 'expireApprovals' }, (run) =>
+        approvalWork.expireApprovals(deps, turnScope(input.tenantId), input, run),
+      ),
+    escalateApprovals: (input) =>
+      runActivity(deps, { ...input, name: 'escalateApprovals' }, (run) =>
+        approvalWork.escalateApprovals(deps, turnScope(input.tenantId), input, run),
       ),
   };
 }

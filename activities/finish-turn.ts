@@ -2,12 +2,26 @@
 import type { TurnEnding } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps } from './activity-deps.js';
+import { publishApprovalEvents, settledEvent } from './approval-events.js';
 import { publishEnd } from './publish-end.js';
 
-type FinishDeps = Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'>;
+type FinishDeps = Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger'>;
 
 export async function finishTurn(deps: FinishDeps, scope: Scope, turnId: string, ending: TurnEnding): Promise<void> {
   const { turn, closedNow } = await deps.turns.finish(scope, turnId, ending);
+  if (closedNow) await tellWithdrawn(deps, scope, turnId);
   if (closedNow) deps.logger.info({ turnId, status: turn.status, code: turn.error?.code }, 'turn closed');
   await publishEnd(deps, scope, turnId, null);
+}
+
+/** A step has at most 128 calls. */
+const MAX_WITHDRAWN = 128;
+
+/** Nobody needs to decide any more: readers hear of it before the end. */
+async function tellWithdrawn(deps: FinishDeps, scope: Scope, turnId: string): Promise<void> {
+  const query = { status: 'cancelled', conversationId: null, turnId, after: null, order: 'desc' } as const;
+  const { approvals } = await deps.approvals.list(scope, { ...query, limit: MAX_WITHDRAWN });
+  const events = approvals.map((approval) => ({ part: `${approval.id}/settled`, drafts: [settledEvent(approval)] }));
+  await publishApprovalEvents(deps, scope, turnId, 1, events);
+  for (const { status } of approvals) deps.metrics.approval({ event: status });
 }

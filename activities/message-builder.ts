@@ -92,6 +92,9 @@ function addItem(building: Building, stored: StoredItem): void {
       if (item.role === 'assistant') say(building, itemText(item));
       else addInputMessage(building, stored, item);
       return;
+    // Who was asked and what they said: the call's own result tells the model what follows from it.
+    case 'mcp_approval_request':
+    case 'mcp_approval_response':
     case 'reasoning':
       return;
     case 'function_call':

@@ -18,7 +18,7 @@ const MAX_PAGES = 100;
 /** Turns sent with `store: false` are kept this long after their end, for clients that reconnect. */
 const UNSTORED_KEPT_MS = 60 * 60_000;
 
-export interface SweeperDeps extends Pick<ActivityDeps, 'turns' | 'events' | 'metrics' | 'logger'> {
+export interface SweeperDeps extends Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger'> {
   readonly engine: TurnEngine;
 }
 

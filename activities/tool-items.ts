@@ -80,11 +80,16 @@ export interface ToolEnd {
   readonly error: { readonly code: string; readonly message: string } | null;
   /** It was refused before its tool saw it: the text is ours, nothing came from outside. */
   readonly notRun?: true;
+  /** What a person made of the arguments; absent or null: they are the model's. */
+  readonly edited?: string | null;
 }
 
 /** The item of a call that is over, and the events that say so. */
-export function endedItem(item: ToolItem, end: ToolEnd): ToolItem {
+export function endedItem(begun: ToolItem, end: ToolEnd): ToolItem {
   const completed = end.status === 'completed';
+  const item = typeof end.edited === 'string' ? withArguments(begun, end.edited) : begun;
+  // One that waits for a decision in another turn has not failed.
+  const unfinished = end.status === 'cancelled' && end.error?.code === 'tool.not-approved' ? 'incomplete' : 'failed';
   switch (item.type) {
     case 'code_interpreter_call': {
       const files = end.files.map(toProducedFile);
@@ -93,7 +98,7 @@ export function endedItem(item: ToolItem, end: ToolEnd): ToolItem {
         .map((file) => ({ type: 'image' as const, url: `/v1/files/${file.id}/content` }));
       return {
         ...item,
-        status: completed ? 'completed' : 'failed',
+        status: completed ? 'completed' : unfinished,
         outputs: [{ type: 'logs', logs: end.text }, ...images],
         ...(files.length === 0 ? {} : { turnstone_files: files }),
       };
@@ -101,8 +106,16 @@ export function endedItem(item: ToolItem, end: ToolEnd): ToolItem {
     case 'web_search_call':
       return { ...item, status: completed ? 'completed' : 'failed' };
     case 'turnstone:tool_call':
-      return { ...item, status: completed ? 'completed' : 'failed', output: end.text, error: end.error };
+      return { ...item, status: completed ? 'completed' : unfinished, output: end.text, error: end.error };
   }
+}
+
+/** As the call looks with the arguments it really ran with. */
+function withArguments(item: ToolItem, argumentsText: string): ToolItem {
+  const call = { itemId: item.id, modelCallId: '', name: '', arguments: argumentsText };
+  if (item.type === 'turnstone:tool_call') return { ...item, arguments: argumentsText };
+  const shown = toToolItem(item.type, call, item.type === 'code_interpreter_call' ? item.container_id : '');
+  return item.turnstone_origin === undefined ? shown : { ...shown, turnstone_origin: item.turnstone_origin };
 }
 
 export function endedEvents(item: ToolItem, outputIndex: number): readonly TurnEventDraft[] {

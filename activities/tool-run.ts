@@ -26,6 +26,7 @@ import type { EventWriter } from './event-writer.js';
 import { createToolContext } from './tool-context.js';
 import { endedEvents, endedItem, parseArguments, runningEvent } from './tool-items.js';
 import type { ToolEnd } from './tool-items.js';
+import { permissionFor } from './tool-permission.js';
 import { cutToBudget } from './tool-result.js';
 import { createToolStages } from './tool-stages.js';
 import type { ToolStages } from './tool-stages.js';
@@ -119,21 +120,26 @@ function unknownOutcome(because = 'its process was lost'): ToolEnd {
 
 /** Runs the tool or says why not. Throws only what Temporal should try again. */
 async function perform(toolRun: ToolRun): Promise<ToolEnd> {
-  const { deps, claim, input, turn } = toolRun;
+  const { deps, scope, claim, input, turn } = toolRun;
   if (input.refused !== undefined) {
     return notRun(failure('tool.unavailable', `Not run: ${LIMIT_EXPLANATIONS[input.refused]}.`));
   }
   const tool = deps.tools.find((each) => each.name === claim.call.name);
   const problem = refusal(tool, claim.call.name, turn, deps.tools);
   if (tool === undefined || problem !== null) return notRun(problem ?? failure('tool.unknown', 'No such tool.'));
+  const request = { input, call: claim.call, tool, settings: turn.settings };
+  const permission = await permissionFor(deps.approvals, scope, request);
+  if (permission.kind === 'refused') return notApproved(input, permission.failure);
   // Stopped before it was begun: nothing has happened, and nothing is in doubt.
   if (stopReason(toolRun.signal) === 'cancel') return cancelled();
   const running = runningEvent(toolRun.item, toolRun.outputIndex);
   if (running !== null) toolRun.writer.emit(running);
   try {
-    const output = await invokeInTime(toolRun, tool);
+    const output = await invokeInTime(toolRun, tool, permission.arguments);
     toolRun.stages.end('completed');
-    return { status: 'completed', text: storableText(output.text), files: output.files ?? [], error: null };
+    const edited = permission.edited ? permission.arguments : null;
+    const text = storableText(edited === null ? output.text : `${editedNote(edited)}\n${output.text}`);
+    return { status: 'completed', text, files: output.files ?? [], error: null, edited };
   } catch (error) {
     toolRun.stages.end('failed');
     return onToolError(toolRun, tool, toFailure(error, 'tool.failed'));
@@ -157,20 +163,22 @@ function refusal(tool: Tool | undefined, name: string, turn: TurnRecord, tools: 
       `The tool ${name} changed after this turn began, so it is not run. Start a new turn.`,
     );
   }
-  if (tool.approval !== 'never') {
-    // Safe until a person can be asked: a rule that nobody enforces is worse than a tool that does not run.
-    return failure(
-      'tool.unavailable',
-      `The tool ${name} needs approval, which this server cannot ask for yet; it was not run.`,
-    );
-  }
   const unavailable = tool.unavailable?.() ?? null;
   return unavailable === null ? null : failure('tool.unavailable', unavailable);
 }
 
-async function invokeInTime(toolRun: ToolRun, tool: Tool): Promise<ToolOutput> {
-  const { claim, input, turn } = toolRun;
-  const parsed = parseArguments(claim.call.arguments);
+/** A call that waits for its decision in another turn has not failed. */
+function notApproved({ approval }: RunToolInput, error: Failure): ToolEnd {
+  return approval?.status === 'pending' ? { ...notRun(error), status: 'cancelled' } : notRun(error);
+}
+
+function editedNote(argumentsText: string): string {
+  return `[The person who approved this call changed its arguments to ${argumentsText}]`;
+}
+
+async function invokeInTime(toolRun: ToolRun, tool: Tool, argumentsText: string): Promise<ToolOutput> {
+  const { input, turn } = toolRun;
+  const parsed = parseArguments(argumentsText);
   if (parsed === undefined) {
     throw failure('tool.invalid-arguments', `The arguments of ${tool.name} are not valid JSON; send one JSON object.`);
   }

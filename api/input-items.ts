@@ -84,9 +84,9 @@ async function toFunctionOutput(
 const isMessage = (param: InputItemParam): param is MessageParam =>
   param.type === undefined || param.type === 'message';
 
-/** Everything but references, which name what exists instead of bringing something new. */
+/** Everything but references and echoed requests, which name what exists instead of bringing something new. */
 async function toItem(
-  param: Exclude<InputItemParam, { type: 'item_reference' }>,
+  param: Exclude<InputItemParam, { type: 'item_reference' | 'mcp_approval_request' }>,
   path: string,
   intake: ContentIntake,
 ): Promise<Item> {
@@ -109,6 +109,11 @@ async function toItem(
         content: param.content ?? [],
         ...encrypted,
       };
+    }
+    case 'mcp_approval_response': {
+      const { approval_request_id, approve, reason } = param;
+      const base = { type: 'mcp_approval_response', id: newId('approvalResponse') } as const;
+      return { ...base, approval_request_id, approve, reason: reason ?? null };
     }
     case 'compaction':
       return { type: 'compaction', id: newId('compaction'), encrypted_content: param.encrypted_content };
@@ -169,7 +174,9 @@ export async function toInputItems(request: InputRequest, intake: ContentIntake)
   const placed: Placed[] = [];
   for (const [index, param] of request.input.entries()) {
     if (param.type === 'item_reference') await checkReference(param.id, request, index);
-    else placed.push({ index, item: await toItem(param, `${request.field}[${index}]`, intake) });
+    // The request was ours; whether it is still open is for the decision to find out.
+    else if (param.type !== 'mcp_approval_request')
+      placed.push({ index, item: await toItem(param, `${request.field}[${index}]`, intake) });
   }
   await checkOutputsAnswerCalls(placed, request);
   return placed.map(({ item }) => item);

@@ -22,7 +22,7 @@ const notFound = (id: string, param: string | undefined): Error =>
 
 function isOutputItem(item: Item): item is OutputItem {
   if (item.type === 'message') return item.role === 'assistant';
-  return item.type !== 'function_call_output';
+  return item.type !== 'function_call_output' && item.type !== 'mcp_approval_response';
 }
 
 /** A turn of this scope, whatever its state. @throws `response.not-found`. */

@@ -2,6 +2,7 @@
  * Events of a turn: the Open Responses streaming vocabulary (names and shapes of the `openai` package) plus ours, prefixed
  * `turnstone:`. A draft has no number; the event log gives each its `sequence_number`, strictly increasing per turn.
  */
+import type { ApprovalStatus } from './approval.js';
 import type { OutputContent, OutputItem } from './item.js';
 import type { ResponseResource } from './response-resource.js';
 
@@ -73,6 +74,7 @@ export type TurnEventDraft =
   | ({ readonly type: 'response.code_interpreter_call_code.delta'; readonly delta: string } & ItemAt)
   | ({ readonly type: 'response.code_interpreter_call_code.done'; readonly code: string } & ItemAt)
   | StageEventDraft
+  | ApprovalEventDraft
   | StepResetDraft
   | SnapshotDraft;
 
@@ -84,6 +86,25 @@ export interface StageEventDraft {
   readonly item_id?: string;
   readonly output_index?: number;
   readonly content?: string;
+}
+
+/** A person is asked about a call, has decided, or has not; `item_id` is the item of the call. */
+export interface ApprovalEventDraft {
+  readonly type:
+    | 'turnstone:approval.requested'
+    | 'turnstone:approval.decided'
+    | 'turnstone:approval.expired'
+    | 'turnstone:approval.escalated';
+  readonly approval_id: string;
+  readonly item_id: string;
+  readonly name: string;
+  readonly status: ApprovalStatus;
+  readonly arguments_hash: string;
+  /** Seconds since the epoch. */
+  readonly expires_at: number;
+  /** True when the person changed the arguments. */
+  readonly edited: boolean;
+  readonly reason: string | null;
 }
 
 /** A retry of a step begins: drop every output item from `output_index` on; what follows replaces it. */

@@ -61,6 +61,9 @@ export const FAILURES = {
   'budget.not-found': rule(404, 'not_found_error', 'No such budget'),
   'file.not-found': rule(404, 'not_found_error', 'No such file'),
   'key.not-found': rule(404, 'not_found_error', 'No such API key'),
+  'approval.not-found': rule(404, 'not_found_error', 'No such approval'),
+  'approval.decided': rule(409, 'conflict_error', 'The approval has been decided already'),
+  'approval.changed': rule(409, 'conflict_error', 'The approval is for other arguments'),
   'model.not-found': rule(404, 'invalid_request_error', 'No such model'),
   'model.unauthorized': rule(502, 'server_error', 'The model provider refused the key', { fallback: true }),
   'model.quota-exhausted': rule(502, 'server_error', 'The model provider says the quota is used up', {
@@ -82,6 +85,7 @@ export const FAILURES = {
   'tool.unknown': rule(400, 'invalid_request_error', 'No such tool'),
   'tool.invalid-arguments': rule(400, 'invalid_request_error', 'The tool arguments are not valid'),
   'tool.changed': rule(409, 'conflict_error', 'The tool changed after the turn began'),
+  'tool.not-approved': rule(403, 'permission_error', 'The tool call was not approved'),
   'tool.failed': rule(500, 'server_error', 'The tool failed'),
   'tool.timeout': rule(504, 'server_error', 'The tool did not finish in time', { retryable: true }),
   'tool.unavailable': rule(503, 'server_error', 'The tool is not available on this server'),

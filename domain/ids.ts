@@ -15,6 +15,8 @@ export const ID_PREFIXES = {
   webSearchCall: 'ws',
   genericToolCall: 'tc',
   compaction: 'cmp',
+  approval: 'appr',
+  approvalResponse: 'mcpr',
   file: 'file',
   apiKey: 'key',
   budget: 'bud',

@@ -4,6 +4,8 @@
  */
 import { z } from 'zod';
 import type { Origin } from './taint.js';
+import { approvalResponseSchema, echoedApprovalRequestSchema } from './approval-item.js';
+import type { McpApprovalRequestItem, McpApprovalResponseItem } from './approval-item.js';
 
 export type ItemStatus = 'in_progress' | 'completed' | 'incomplete';
 
@@ -142,8 +144,11 @@ export type InputItem =
   | FunctionCallItem
   | FunctionCallOutputItem
   | ToolItem
-  | CompactionItem;
-export type OutputItem = OutputMessageItem | ReasoningItem | FunctionCallItem | ToolItem | CompactionItem;
+  | CompactionItem
+  | McpApprovalRequestItem
+  | McpApprovalResponseItem;
+export type OutputItem =
+  OutputMessageItem | ReasoningItem | FunctionCallItem | ToolItem | CompactionItem | McpApprovalRequestItem;
 export type Item = InputItem | OutputItem;
 export type ToolItemType = ToolItem['type'];
 
@@ -234,6 +239,8 @@ export const inputItemSchema = z.union([
   echoedReasoningSchema,
   echoedCompactionSchema,
   echoedToolItemSchema,
+  echoedApprovalRequestSchema,
+  approvalResponseSchema,
 ]);
 /** One element of a request's `input` list, as the client sent it. */
 export type InputItemParam = z.infer<typeof inputItemSchema>;
@@ -250,6 +257,8 @@ export function itemText(item: Item): string {
     case 'function_call_output':
       return typeof item.output === 'string' ? item.output : joinText(item.output.map(partText));
     case 'compaction':
+    case 'mcp_approval_request':
+    case 'mcp_approval_response':
       return '';
     default:
       return toolItemText(item);

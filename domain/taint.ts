@@ -32,7 +32,8 @@ export function itemOrigins({ item, direction }: StoredItem): readonly Origin[] 
     return [item.turnstone_origin ?? 'trusted', ...item.content.flatMap(partOrigin)];
   }
   // Models are not shown it again.
-  if (item.type === 'reasoning') return [];
+  if (item.type === 'reasoning' || item.type === 'mcp_approval_request' || item.type === 'mcp_approval_response')
+    return [];
   if (item.type === 'function_call_output') return ['tool'];
   const unmarked = UNMARKED[item.type];
   // What a client sends as history is no work of ours, whatever it says of itself.
@@ -83,5 +84,6 @@ export function withoutOutsideOrigin<I extends ToolItem>(item: I): I {
 /** Items of a bundle that somebody wrote into a file: none of it counts as said by this server's users, models or tools. */
 export function asImported(item: Item): Item {
   if (item.type === 'reasoning' || item.type === 'function_call_output') return item;
+  if (item.type === 'mcp_approval_request' || item.type === 'mcp_approval_response') return item;
   return { ...item, turnstone_origin: item.type === 'message' && item.role !== 'assistant' ? 'file' : 'derived' };
 }

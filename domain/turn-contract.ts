@@ -2,8 +2,9 @@
  * The contract between the workflow `turn`, its activities and whoever starts it. Zod-free and Node-free: the workflow
  * imports it. All of it is JSON and small: ids, names, counts, decisions and previews of at most 512 bytes, never content.
  */
+import type { ApprovalState } from './approval.js';
 import type { LimitReason, TurnLimits } from './limits.js';
-import type { TurnPolicy } from './policy.js';
+import type { GateReason, TurnPolicy } from './policy.js';
 import type { ApprovalRule, ToolEffect } from './tool.js';
 import type { IncompleteReason, TerminalStatus } from './turn.js';
 import { workflowIdOf } from './workflow-ids.js';
@@ -137,6 +138,13 @@ export interface RunToolInput extends TurnIds {
   readonly remainingMs: number;
   /** Do not run it: tell the model that this limit refused the call. */
   readonly refused?: LimitReason;
+  /** Do not run it: tell the model that the gate refused the call. */
+  readonly blocked?: GateReason;
+  /** The decision about the call. `approved`: run it, after the store confirmed it; else tell the model. */
+  readonly approval?: ApprovalState;
+  /** What the workflow asked the gate with; the activity asks it again. */
+  readonly tainted?: boolean;
+  readonly egressTrusted?: boolean;
 }
 
 export interface RunToolResult {
@@ -166,8 +174,10 @@ export interface TurnActivities {
 export interface TurnProgressView {
   readonly turnId: string;
   readonly step: number;
-  readonly phase: 'model' | 'tools' | 'finishing' | 'done';
+  readonly phase: 'model' | 'tools' | 'waiting' | 'finishing' | 'done';
   readonly stages: readonly ProgressStage[];
+  /** Decisions the turn waits for; absent when there are none. */
+  readonly waiting?: readonly WaitingApproval[];
   readonly used: {
     readonly steps: number;
     readonly toolCalls: number;
@@ -177,9 +187,18 @@ export interface TurnProgressView {
   readonly limits: TurnLimits;
 }
 
+export interface WaitingApproval {
+  readonly approvalId: string;
+  readonly step: number;
+  readonly callIndex: number;
+  readonly name: string;
+  readonly expiresAtMs: number;
+  readonly escalated: boolean;
+}
+
 export interface ProgressStage {
   readonly step: number;
   readonly name: string;
-  readonly status: 'running' | 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
+  readonly status: 'running' | 'waiting' | 'completed' | 'failed' | 'outcome_unknown' | 'cancelled';
   readonly detail: string;
 }

@@ -31,7 +31,7 @@ export function limitReached(limits: TurnLimits, state: TurnLoopState, nowMs: nu
   return reachedLimit(limits, {
     steps: state.step,
     toolCalls: state.toolCalls,
-    elapsedMs: nowMs - state.startedAtMs,
+    elapsedMs: elapsedMs(state, nowMs),
     tokens: state.tokens,
     costMicros: state.costMicros,
     repeats: Math.max(0, ...Object.values(state.repeats)),
@@ -39,7 +39,12 @@ export function limitReached(limits: TurnLimits, state: TurnLoopState, nowMs: nu
 }
 
 export function remainingMs(limits: TurnLimits, state: TurnLoopState, nowMs: number): number {
-  return Math.max(1, limits.maxWallTimeMs - (nowMs - state.startedAtMs));
+  return Math.max(1, limits.maxWallTimeMs - elapsedMs(state, nowMs));
+}
+
+/** Time in which the turn only waited for people is not its own. */
+function elapsedMs(state: TurnLoopState, nowMs: number): number {
+  return nowMs - state.startedAtMs - (state.waitedMs ?? 0);
 }
 
 /** The gate of a batch of calls: each with the limit that refuses it, or null when it may run. */

@@ -14,8 +14,12 @@ export function isTerminal(status: TurnStatus): status is TerminalStatus {
   return status !== 'queued' && status !== 'in_progress';
 }
 
-/** Why a turn is `incomplete`: a limit of ours, a budget, or the model's own (`max_output_tokens`, `content_filter`). */
-export type IncompleteReason = LimitReason | 'budget_exhausted' | 'max_output_tokens' | 'content_filter';
+/**
+ * Why a turn is `incomplete`: a limit of ours, a budget, the model's own (`max_output_tokens`, `content_filter`), or a
+ * decision that did not come in time.
+ */
+export type IncompleteReason =
+  LimitReason | 'budget_exhausted' | 'max_output_tokens' | 'content_filter' | 'approval_expired';
 
 /** A function tool the client runs itself. */
 export interface ClientFunction {

@@ -80,6 +80,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const deps: ActivityDeps = {
     turns: parts.store.turns,
     budgets: parts.store.budgets,
+    approvals: parts.store.approvals,
     files: parts.store.files,
     events,
     models: crash.models(parts.models.registry),

@@ -3,6 +3,7 @@ import { withoutPassword } from '../adapters/config/describe-config.js';
 import type { Config } from '../adapters/config/load-config.js';
 import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
 import { openPglite } from '../adapters/pglite/open-pglite.js';
+import { createApprovalStore } from '../adapters/postgres/approval-store.js';
 import { createApiKeyStore } from '../adapters/postgres/api-key-store.js';
 import { createBudgetStore } from '../adapters/postgres/budget-store.js';
 import { createAuditLog } from '../adapters/postgres/audit-log.js';
@@ -21,6 +22,7 @@ import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { AuditLog } from '../domain/ports/audit-log.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -38,6 +40,7 @@ export interface Store {
   /** Null where the database is not embedded. */
   readonly backups: BackupStore | null;
   readonly turns: TurnStore;
+  readonly approvals: ApprovalStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;
@@ -83,6 +86,7 @@ export async function openStore(
   return {
     backups,
     turns: createTurnStore(database),
+    approvals: createApprovalStore(database),
     conversations: createConversationStore(database),
     usage: createUsageStore(database),
     budgets: createBudgetStore(database),

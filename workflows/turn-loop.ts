@@ -3,16 +3,20 @@
  * Runs in the workflow sandbox: no Node, no clock but the one it is given.
  */
 import type { LimitReason, TurnLimits } from '../domain/limits.js';
-import type { CallModelResult, PlannedCall, RunToolResult, TurnLoopState } from '../domain/turn-contract.js';
-import { admitCalls, afterModelStep, afterToolCalls, limitReached, remainingMs } from '../domain/turn-state.js';
-import type { TerminalStatus } from '../domain/turn.js';
+import type { TurnPolicy } from '../domain/policy.js';
+import type { CallModelResult, TurnLoopState } from '../domain/turn-contract.js';
+import { afterModelStep, afterToolCalls, limitReached, remainingMs } from '../domain/turn-state.js';
+import type { IncompleteReason, TerminalStatus } from '../domain/turn.js';
+import { runGatedCalls } from './gated-calls.js';
+import type { CallBatch, GatedCallPorts } from './gated-calls.js';
 
-export interface TurnLoopPorts {
-  nowMs(): number;
+export interface TurnLoopPorts extends GatedCallPorts {
   callModel(step: number, remainingMs: number, wrapUp: LimitReason | null): Promise<CallModelResult>;
-  runTool(step: number, call: PlannedCall, remainingMs: number, refused: LimitReason | null): Promise<RunToolResult>;
-  /** The step's own calls are done and the client has calls to answer: the turn ends here. */
-  closeForClient(step: number): Promise<void>;
+  /**
+   * The turn ends here without a further answer: the client has calls to answer or decisions to bring, or a decision did
+   * not come in time.
+   */
+  close(ending: LoopEnding): Promise<void>;
   /** The engine asks for a fresh history. */
   shouldContinueAsNew(): boolean;
   changed(state: TurnLoopState): void;
@@ -22,11 +26,23 @@ export type TurnLoopResult =
   | { readonly kind: 'ended'; readonly status: TerminalStatus; readonly state: TurnLoopState }
   | { readonly kind: 'continue'; readonly state: TurnLoopState };
 
+export interface LoopEnding {
+  readonly status: 'completed' | 'incomplete';
+  readonly incompleteReason: IncompleteReason | null;
+}
+
+/** What a turn runs by; both are fixed when it is accepted. */
+export interface TurnRules {
+  readonly limits: TurnLimits;
+  /** Null: a turn from before there were policies. */
+  readonly policy: TurnPolicy | null;
+}
+
 /** A wrap-up answer gets this long even when the wall time is used up. */
 const WRAP_UP_MS = 120_000;
 
 export async function runTurnLoop(
-  limits: TurnLimits,
+  { limits, policy }: TurnRules,
   start: TurnLoopState,
   ports: TurnLoopPorts,
 ): Promise<TurnLoopResult> {
@@ -39,27 +55,28 @@ export async function runTurnLoop(
     ports.changed(state);
     if (result.outcome === 'closed') return { kind: 'ended', status: result.status ?? 'failed', state };
 
-    state = afterToolCalls(state, await runCalls(limits, state, result.calls, ports));
+    const batch = await runGatedCalls(limits, policy, state, result.calls, ports);
+    state = withWaiting(afterToolCalls(state, batch.results), batch.waitedMs);
     ports.changed(state);
-    if (result.clientCalls > 0) {
-      await ports.closeForClient(state.step);
-      return { kind: 'ended', status: 'completed', state };
+    const ending = endingAfter(policy, result, batch);
+    if (ending !== null) {
+      await ports.close(ending);
+      return { kind: 'ended', status: ending.status, state };
     }
     if (ports.shouldContinueAsNew()) return { kind: 'continue', state };
   }
 }
 
-/**
- * The gate: limits are checked here, right before anything is scheduled. Calls beyond the limit are refused, which tells
- * the model why, and the next step then wraps up.
- */
-function runCalls(
-  limits: TurnLimits,
-  state: TurnLoopState,
-  calls: readonly PlannedCall[],
-  ports: TurnLoopPorts,
-): Promise<readonly RunToolResult[]> {
-  const timeMs = remainingMs(limits, state, ports.nowMs());
-  const admitted = admitCalls(limits, state, calls);
-  return Promise.all(admitted.map(({ call, refused }) => ports.runTool(state.step, call, timeMs, refused)));
+function withWaiting(state: TurnLoopState, waitedMs: number): TurnLoopState {
+  return waitedMs === 0 ? state : { ...state, waitedMs: (state.waitedMs ?? 0) + waitedMs };
+}
+
+/** Null: the model goes on with the results. */
+function endingAfter(policy: TurnPolicy | null, result: CallModelResult, batch: CallBatch): LoopEnding | null {
+  const statuses = batch.decisions.map((decision) => decision.status);
+  if (policy?.atDeadline === 'end' && statuses.includes('expired')) {
+    return { status: 'incomplete', incompleteReason: 'approval_expired' };
+  }
+  const forTheClient = result.clientCalls > 0 || statuses.includes('pending');
+  return forTheClient ? { status: 'completed', incompleteReason: null } : null;
 }

@@ -23,6 +23,8 @@ import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
 import type {
   ClosedAhead,
   FinishTurnInput,
+  PlannedCall,
+  RunToolInput,
   TurnActivities,
   TurnIds,
   TurnInput,
@@ -30,8 +32,11 @@ import type {
   TurnResult,
 } from '../domain/turn-contract.js';
 import { initialTurnState } from '../domain/turn-state.js';
+import { DEFAULT_POLICY } from '../domain/policy.js';
 import type { TerminalStatus } from '../domain/turn.js';
+import { createApprovalWait } from './approval-wait.js';
 import { runTurnLoop } from './turn-loop.js';
+import type { CallOrder } from './gated-calls.js';
 import type { TurnLoopPorts, TurnLoopResult } from './turn-loop.js';
 import { createTurnProgress } from './turn-progress.js';
 import type { TurnProgressTracker } from './turn-progress.js';
@@ -77,7 +82,8 @@ function recordClosed({ status, state }: ClosedAhead, progress: TurnProgressTrac
 async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promise<TurnLoopResult> {
   try {
     const start = input.resumed ?? initialTurnState(Date.now());
-    return await runTurnLoop(input.limits, start, createPorts(input, progress));
+    const rules = { limits: input.limits, policy: input.policy ?? null };
+    return await runTurnLoop(rules, start, createPorts(input, progress));
   } catch (error) {
     await CancellationScope.nonCancellable(() => settle(input, progress, error));
     throw error;
@@ -96,6 +102,8 @@ function recordOutcome(status: TerminalStatus): void {
 
 function createPorts(input: TurnInput, progress: TurnProgressTracker): TurnLoopPorts {
   const ids = idsOf(input);
+  // Without a policy nothing is asked for; the handler of its signal is there all the same.
+  const approvals = createApprovalWait({ ids, policy: input.policy ?? DEFAULT_POLICY, progress, retry: RETRY });
   let group: EventGroupMarker | null = null;
   const inGroup = (options: ActivityOptions): ActivityOptions =>
     group === null ? options : { ...options, eventGroups: [group] };
@@ -112,19 +120,35 @@ function createPorts(input: TurnInput, progress: TurnProgressTracker): TurnLoopP
       stage.end('completed', `${result.model}, ${result.tokens} tokens`);
       return result;
     },
-    async runTool(step, call, remainingMs, refused) {
+    async runTool(step, call, remainingMs, order) {
       progress.setPhase('tools');
       const stage = progress.begin(step, call.name, call.preview);
       const ownMs = Math.min(call.timeoutMs, remainingMs);
       const options = { ...inGroup(activityOptions(ownMs, call.name)), taskQueue: call.taskQueue };
-      const args = { ...ids, step, callIndex: call.callIndex, remainingMs, ...(refused === null ? {} : { refused }) };
+      const args = { ...ids, step, callIndex: call.callIndex, remainingMs, ...orderFields(order, call) };
       const result = await tracked(stage, () => proxyActivities<TurnActivities>(options).runTool(args));
       stage.end(result.status, result.preview);
       return result;
     },
-    closeForClient: () => finishTurn({ ...ids, status: 'completed' }),
+    openApprovals: (step, calls) => approvals.open(step, calls, inGroup),
+    close: ({ status, incompleteReason }) =>
+      finishTurn({ ...ids, status, ...(incompleteReason === null ? {} : { incompleteReason }) }),
     shouldContinueAsNew: () => workflowInfo().continueAsNewSuggested,
     changed: (state) => progress.setState(state),
+  };
+}
+
+/** Only what says something: a call that runs by itself looks as it always did. */
+function orderFields(
+  { refused, blocked, approval, tainted }: CallOrder,
+  { egressTrusted }: PlannedCall,
+): Partial<RunToolInput> {
+  return {
+    ...(refused === null ? {} : { refused }),
+    ...(blocked === null ? {} : { blocked }),
+    ...(approval === null ? {} : { approval }),
+    ...(tainted ? { tainted } : {}),
+    ...(tainted && egressTrusted === true ? { egressTrusted } : {}),
   };
 }
 

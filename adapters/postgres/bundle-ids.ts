@@ -26,6 +26,8 @@ const ID_KINDS: Record<Item['type'], IdKind> = {
   web_search_call: 'webSearchCall',
   'turnstone:tool_call': 'genericToolCall',
   compaction: 'compaction',
+  mcp_approval_request: 'approval',
+  mcp_approval_response: 'approvalResponse',
 };
 /** Fields that hold ids; text that happens to read like an id is left alone. */
 const ID_FIELD = /(^|_)id$/;

@@ -141,6 +141,36 @@ export interface AuditTable {
   hash: string;
 }
 
+export interface ApprovalTable {
+  tenant_id: string;
+  id: string;
+  turn_id: string;
+  step: number;
+  call_index: number;
+  conversation_id: string | null;
+  principal_id: string;
+  item_id: string;
+  name: string;
+  arguments: string;
+  arguments_hash: string;
+  effect: string;
+  because: string;
+  mode: string;
+  status: string;
+  origin: string | null;
+  decided_by: string | null;
+  reason: string | null;
+  edited_arguments: string | null;
+  edited_hash: string | null;
+  remember: string | null;
+  followed_by: string | null;
+  created_at: Date;
+  expires_at: Date;
+  escalated_at: Date | null;
+  decided_at: Date | null;
+  heard_at: Date | null;
+}
+
 export interface Schema {
   tenants: { tenant_id: string; name: string; created_at: Generated<Date> };
   conversations: ConversationTable;
@@ -148,6 +178,7 @@ export interface Schema {
   items: ItemTable;
   tool_calls: ToolCallTable;
   api_keys: ApiKeyTable;
+  approvals: ApprovalTable;
   files: FileTable;
   tenant_keys: TenantKeyTable;
   turn_credentials: TurnCredentialTable;

@@ -67,6 +67,11 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
         status = case when k.status = 'running' and k.effect = 'unkeyed' then 'outcome_unknown' else 'cancelled' end
       where ${owned(scope, 'k')} and k.turn_id = ${turnId}::text
         and k.kind = 'tool' and k.status in ('pending', 'running')),
+    approvals_withdrawn as (
+      update approvals a set status = 'cancelled', origin = 'cancel', decided_at = ${now}::timestamptz,
+        heard_at = ${now}::timestamptz
+      where ${owned(scope, 'a')} and a.turn_id = ${turnId}::text and a.status = 'pending'
+        and (a.mode = 'wait' or ${ending.status}::text <> 'completed')),
     ${freeHolds(scope, turnId)}
     ${moveHead(scope, turnId, ending.status, 'closed', now)}`.execute(connection);
 }

@@ -48,7 +48,10 @@ function createFacts(registry: Registry): Metrics {
 }
 
 type HttpFacts = Pick<Metrics, 'requestFinished' | 'streamOpened' | 'streamClosed'>;
-type TurnFacts = Pick<Metrics, 'turnFinished' | 'firstToken' | 'stepFinished' | 'retried' | 'cancelled' | 'swept'>;
+type TurnFacts = Pick<
+  Metrics,
+  'turnFinished' | 'firstToken' | 'stepFinished' | 'retried' | 'cancelled' | 'swept' | 'approval'
+>;
 type CallFacts = Pick<Metrics, 'modelCallFinished' | 'fellBack' | 'toolCallFinished'>;
 
 interface Makers {
@@ -111,6 +114,7 @@ function createTurnFacts(registry: Registry): TurnFacts {
     [],
     CANCEL_BUCKETS,
   );
+  const approvals = counter('turnstone_approvals_total', 'What happened to approvals of tool calls.', ['event']);
   const sweeps = counter('turnstone_swept_turns_total', 'Turns the sweeper restarted or settled.', ['outcome']);
   return {
     turnFinished: ({ agent, status, durationMs }) => turns.observe({ agent, status }, seconds(durationMs)),
@@ -119,6 +123,7 @@ function createTurnFacts(registry: Registry): TurnFacts {
     retried: ({ activity, code }) => retries.inc({ activity, code }),
     cancelled: ({ latencyMs }) => cancels.observe(seconds(latencyMs)),
     swept: ({ outcome }) => sweeps.inc({ outcome }),
+    approval: ({ event }) => approvals.inc({ event }),
   };
 }
 

@@ -69,6 +69,7 @@ function begun(item: OutputItem): OutputItem {
     case 'turnstone:tool_call':
       return { ...item, status: 'in_progress', output: null };
     case 'compaction':
+    case 'mcp_approval_request':
       return item;
   }
 }
@@ -92,8 +93,7 @@ function innerEvents(item: OutputItem, at: At): TurnEventDraft[] {
       ];
     case 'web_search_call':
       return item.status === 'completed' ? [{ type: 'response.web_search_call.completed', ...at }] : [];
-    case 'turnstone:tool_call':
-    case 'compaction':
+    default:
       return [];
   }
 }

@@ -120,6 +120,20 @@ export const storedItemDataSchema = z.union([
     error: toolError.nullish(),
   }),
   z.object({ type: z.literal('compaction'), id, encrypted_content: text }),
+  z.object({
+    type: z.literal('mcp_approval_request'),
+    id,
+    name: shortText,
+    arguments: text,
+    server_label: shortText,
+  }),
+  z.object({
+    type: z.literal('mcp_approval_response'),
+    id,
+    approval_request_id: shortText,
+    approve: z.boolean(),
+    reason: text.nullish(),
+  }),
 ]);
 type ParsedItem = z.infer<typeof storedItemDataSchema>;
 

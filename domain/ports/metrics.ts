@@ -25,4 +25,6 @@ export interface Metrics {
   /** From the request to cancel to the closed provider socket or tool. */
   cancelled(fact: { latencyMs: number }): void;
   swept(fact: { outcome: 'restarted' | 'settled' }): void;
+  /** What happens to approvals: `requested`, `consented`, `escalated`, `resent`, or what they ended as. */
+  approval(fact: { event: string }): void;
 }

@@ -8,6 +8,7 @@ import { toResponseResource } from '../../domain/response-resource.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
 import { aFakeTool } from './api-fakes.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
+import { createInMemoryApprovalStore } from './in-memory-approvals.js';
 import { createInMemoryFileStore } from './in-memory-stores.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
@@ -68,6 +69,7 @@ export async function anAcceptedTurn(
   const deps: ActivityDeps = {
     turns: createInMemoryTurnStore(tables),
     budgets: createInMemoryBudgetStore(tables),
+    approvals: createInMemoryApprovalStore(tables),
     files: createInMemoryFileStore(),
     events: createMemoryEventLog(),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },

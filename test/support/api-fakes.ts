@@ -149,6 +149,7 @@ const noMetrics: Metrics = {
   toolCallFinished: () => {},
   cancelled: () => {},
   swept: () => {},
+  approval: () => {},
 };
 
 export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixture> {

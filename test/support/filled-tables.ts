@@ -17,6 +17,7 @@ export const TABLES = [
   'turn_steps',
   'items',
   'tool_calls',
+  'approvals',
   'model_calls',
   'api_keys',
   'files',
@@ -38,7 +39,11 @@ export const OF_TENANT = [
   'budget_holds',
   'budget_spends',
 ];
-const rowsOfTenant = (tenantId: string, turnId: string): string[] => [
+const rowsOf = ({ tenantId, principalId }: Scope, turnId: string): string[] => [
+  `insert into approvals (tenant_id, id, turn_id, step, call_index, principal_id, item_id, name, arguments, arguments_hash,
+     effect, because, mode, status, created_at, expires_at)
+     values ('${tenantId}', '${newId('approval')}', '${turnId}', 1, 0, '${principalId}', 'i', 'n', '{}', 'h', 'read', 'rule',
+     'wait', 'pending', now(), now())`,
   `insert into tenant_keys (tenant_id, id, master_id, wrapped, created_at) values ('${tenantId}', 'k', 'm', '', now())`,
   `insert into turn_credentials (tenant_id, turn_id, provider, sealed, created_at)
      values ('${tenantId}', '${turnId}', 'p', '', now())`,
@@ -87,7 +92,7 @@ export async function fillTables(
     purpose: 'user_data',
     createdAtMs: Date.now(),
   });
-  for (const statement of rowsOfTenant(scope.tenantId, turn.id))
+  for (const statement of rowsOf(scope, turn.id))
     await database.write(scope, (connection) => sql.raw(statement).execute(connection));
   await database.write(scope, (connection) =>
     connection

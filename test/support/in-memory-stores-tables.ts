@@ -1,5 +1,6 @@
 /** The tables the in-memory stores share, and the walks over them. */
 import type { Ledger } from '../../domain/budget-ledger.js';
+import type { ApprovalRecord } from '../../domain/ports/approval-store.js';
 import type { Conversation } from '../../domain/ports/conversation-store.js';
 import type { ItemPage, PageQuery } from '../../domain/ports/turn-store.js';
 import { seesWholeTenant } from '../../domain/scope.js';
@@ -24,7 +25,14 @@ export interface TurnRow {
   nextSequence: number;
 }
 
+export interface ApprovalRow {
+  readonly tenantId: string;
+  value: ApprovalRecord;
+  heard: boolean;
+}
+
 export interface MemoryTables {
+  readonly approvals: Map<string, ApprovalRow>;
   readonly turns: Map<string, TurnRow>;
   readonly conversations: Map<string, { tenantId: string; value: Conversation }>;
   /** By tenant. */
@@ -35,7 +43,7 @@ export interface MemoryTables {
 export const BLOCK = 1_000_000;
 
 export function createMemoryTables(): MemoryTables {
-  return { turns: new Map(), conversations: new Map(), ledgers: new Map() };
+  return { approvals: new Map(), turns: new Map(), conversations: new Map(), ledgers: new Map() };
 }
 
 /** The owner's, or whoever sees the whole tenant. */

@@ -9,6 +9,7 @@ import type { Scope } from '../../domain/scope.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import { isTerminal } from '../../domain/turn.js';
 import { freeHolds, isBudgeted, requireMoney, settleCalls } from './in-memory-budgets.js';
+import { withdrawApprovals } from './in-memory-approvals.js';
 import { placeFor, toTurn } from './in-memory-stores-accept.js';
 import { BLOCK, conversationOf, inOrder, pageOf, pathTo, rowOf, setConversation } from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
@@ -21,6 +22,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
   const close = (scope: Scope, row: TurnRow, ending: Parameters<TurnStore['finish']>[2]): void => {
     row.turn = { ...row.turn, ...ending, completedAtMs: Date.now() };
     freeHolds(tables, row.turn);
+    withdrawApprovals(tables, row.turn.id, ending.status);
     const conversation =
       row.turn.conversationId === null ? null : conversationOf(tables, scope, row.turn.conversationId);
     if (conversation !== null)

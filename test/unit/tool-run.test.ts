@@ -54,7 +54,12 @@ describe('tool call', () => {
 
   it.each<[string, Partial<Tool>, string, RegExp]>([
     ['an unknown tool', {}, 'nothing', /There is no tool "nothing"\. Tools of this turn: look/],
-    ['a tool that needs approval', { approval: 'ask' }, 'look', /needs approval/],
+    [
+      'a tool that needs approval nobody was asked for',
+      { approval: 'ask' },
+      'look',
+      /tool\.not-approved.*nobody was asked/,
+    ],
     ['a tool that cannot run here', { unavailable: () => 'install bubblewrap' }, 'look', /install bubblewrap/],
     [
       'arguments it refuses',

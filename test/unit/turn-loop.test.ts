@@ -34,7 +34,7 @@ interface Played {
   readonly result: TurnLoopResult;
   readonly modelCalls: { step: number; wrapUp: LimitReason | null; remainingMs: number }[];
   readonly toolCalls: { step: number; callIndex: number; refused: LimitReason | null }[];
-  readonly closedForClient: number[];
+  readonly closed: string[];
 }
 
 async function play(options: {
@@ -45,7 +45,7 @@ async function play(options: {
   continueAfterStep?: number;
 }): Promise<Played> {
   let clock = 0;
-  const played: Omit<Played, 'result'> = { modelCalls: [], toolCalls: [], closedForClient: [] };
+  const played: Omit<Played, 'result'> = { modelCalls: [], toolCalls: [], closed: [] };
   const ports: TurnLoopPorts = {
     nowMs: () => clock,
     callModel: async (step, remainingMs, wrapUp) => {
@@ -53,18 +53,20 @@ async function play(options: {
       clock += options.msPerModelCall ?? 1;
       return options.model(step, wrapUp);
     },
-    runTool: async (step, call, _remainingMs, refused) => {
+    runTool: async (step, call, _remainingMs, { refused }) => {
       played.toolCalls.push({ step, callIndex: call.callIndex, refused });
       const repeatKey = `${step}/${call.callIndex}`;
       return { status: 'completed', repeatKey, preview: '', ...options.tool?.(call.callIndex) };
     },
-    closeForClient: async (step) => {
-      played.closedForClient.push(step);
+    openApprovals: async () => [],
+    close: async ({ status }) => {
+      played.closed.push(status);
     },
     shouldContinueAsNew: () => played.modelCalls.length === options.continueAfterStep,
     changed: () => undefined,
   };
-  const result = await runTurnLoop({ ...DEFAULT_LIMITS, ...options.limits }, initialTurnState(0), ports);
+  const rules = { limits: { ...DEFAULT_LIMITS, ...options.limits }, policy: null };
+  const result = await runTurnLoop(rules, initialTurnState(0), ports);
   return { ...played, result };
 }
 
@@ -135,11 +137,15 @@ describe('turn loop', () => {
   });
 
   it('client calls beside server calls: the server calls run, then the turn ends for the client', async () => {
-    const { result, toolCalls, closedForClient } = await play({
+    const {
+      result,
+      toolCalls,
+      closed: endings,
+    } = await play({
       model: () => ({ ...calls(aCall(0)), clientCalls: 1 }),
     });
     expect(toolCalls).toHaveLength(1);
-    expect(closedForClient).toEqual([1]);
+    expect(endings).toEqual(['completed']);
     expect(result).toMatchObject({ kind: 'ended', status: 'completed' });
   });
 
