@@ -6,6 +6,7 @@ import { isFailure, toFailure } from '../domain/failures.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { OpenTurn, TurnEnding } from '../domain/ports/turn-store.js';
 import { internalScope } from '../domain/scope.js';
+import { firstTurnState } from '../domain/turn-state.js';
 import type { ActivityDeps } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
 
@@ -137,6 +138,7 @@ async function restart(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
         requestId: turn.requestId,
         limits: settings.limits,
         model: settings.requestedModel,
+        ...(settings.fork === undefined ? {} : { resumed: firstTurnState(settings.fork, turn.createdAtMs) }),
       },
       agent: settings.agent.name,
       model: settings.requestedModel,

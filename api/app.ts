@@ -29,6 +29,7 @@ import { createConversationRoutes } from './routes/conversation-routes.js';
 import { createConversationTransferRoutes } from './routes/conversation-transfer-routes.js';
 import { createDocsRoutes } from './routes/docs-routes.js';
 import { createFileRoutes } from './routes/file-routes.js';
+import { createForkRoutes } from './routes/fork-routes.js';
 import { createHealthRoutes } from './routes/health-routes.js';
 import { createImageProxyRoutes } from './routes/image-proxy-routes.js';
 import { createModelRoutes } from './routes/model-routes.js';
@@ -58,6 +59,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   const routes: readonly ApiRoute[] = [
     ...createResponseRoutes(answerDeps),
     ...createResponseActionRoutes(answerDeps),
+    ...createForkRoutes(answerDeps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),

@@ -6,10 +6,13 @@ import type { AcceptOutcome } from '../domain/ports/turn-store.js';
 import type { StartTurn } from '../domain/ports/turn-engine.js';
 import type { RunningAhead } from '../domain/ports/turn-starter.js';
 import { toResponseResource } from '../domain/response-resource.js';
+import { ownerScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
+import { firstTurnState } from '../domain/turn-state.js';
 import { isTerminal } from '../domain/turn.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
+import { loadResource } from './stored-response.js';
 
 interface BeginContext {
   readonly scope: Scope;
@@ -26,12 +29,18 @@ function toStart(turn: TurnRecord): StartTurn {
       requestId: turn.requestId,
       model,
       limits: turn.settings.limits,
+      ...resumedOf(turn),
     },
     agent: turn.settings.agent.name,
     model,
     principalId: turn.principalId,
     summary: `${turn.settings.agent.name} · ${model}`,
   };
+}
+
+/** The workflow of a forked turn begins behind its copied steps. */
+function resumedOf({ settings, createdAtMs }: TurnRecord): Pick<StartTurn['input'], 'resumed'> {
+  return settings.fork === undefined ? {} : { resumed: firstTurnState(settings.fork, createdAtMs) };
 }
 
 function firstEvents(turn: TurnRecord): TurnEventDraft[] {
@@ -51,12 +60,22 @@ function firstEvents(turn: TurnRecord): TurnEventDraft[] {
   ];
 }
 
+/** Readers of a fork see what was copied as items that are there and done. */
+async function copiedEvents(deps: ApiDeps, turn: TurnRecord): Promise<TurnEventDraft[]> {
+  const { output } = await loadResource(deps, ownerScope(turn), turn);
+  return output.flatMap((item, index): TurnEventDraft[] => [
+    { type: 'response.output_item.added', output_index: index, item },
+    { type: 'response.output_item.done', output_index: index, item },
+  ]);
+}
+
 /** A log that cannot be opened costs readers the live view, not the turn: its first activity opens the log again. */
 async function openEvents(deps: ApiDeps, context: BeginContext, turn: TurnRecord): Promise<void> {
   const ref = { tenantId: turn.tenantId, turnId: turn.id };
   try {
     await deps.events.open(ref, { firstSequence: 0, snapshot: toResponseResource(turn, []) });
-    await deps.events.append(ref, { part: 'step/1', attempt: 1 }, firstEvents(turn));
+    const copied = turn.settings.fork === undefined ? [] : await copiedEvents(deps, turn);
+    await deps.events.append(ref, { part: 'step/1', attempt: 1 }, [...firstEvents(turn), ...copied]);
   } catch (error) {
     context.logger.warn({ err: toError(error), turnId: turn.id }, 'the event log of a new turn could not be opened');
   }
@@ -81,7 +100,8 @@ export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: A
   let ahead: RunningAhead | null = null;
   if (outcome.kind === 'accepted') {
     await openEvents(deps, { ...context, logger }, turn);
-    ahead = headStart(deps, { ...context, logger }, turn);
+    // The head start counts from the first step: a fork's first step is the workflow's.
+    ahead = turn.settings.fork === undefined ? headStart(deps, { ...context, logger }, turn) : null;
     logger.info(
       { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background },
       'turn accepted',

@@ -17,16 +17,18 @@ import { requireReadableTurn } from './stored-response.js';
 import { decideLimits } from './turn-limits.js';
 
 /** The same settings with today's agent, models and tool schemas: a changed tool must not stop what goes on. */
-function freshSettings(
+export function freshSettings(
   deps: ApiDeps,
   old: TurnSettings,
   limits: z.infer<typeof responseContinueSchema>['limits'],
 ): TurnSettings {
+  // What was copied into the old turn is the old turn's.
+  const { fork: _fork, ...kept } = old;
   const { agent, modelChain } = selectModel(old.requestedModel, deps.agents, deps.models);
   const taint = decideTaint(agent.taint);
   const current = new Map(deps.tools.map((tool) => [tool.name, tool.schemaHash]));
   return {
-    ...old,
+    ...kept,
     agent: { name: agent.name, version: agent.version },
     agentInstructions: agent.instructions,
     // Today's rules too: what an imported turn says of itself is no policy.

@@ -14,7 +14,7 @@ export interface InputRequest {
   /** Loaded only when an item refers to something outside the request. */
   readonly path: () => Promise<ConversationPath>;
   /** Name of the list in the request, for `param`. */
-  readonly field: 'input' | 'items' | 'messages';
+  readonly field: 'input' | 'items' | 'messages' | 'change.input';
 }
 
 function toAssistantContent(part: Part, path: string): OutputContent {

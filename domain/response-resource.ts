@@ -2,7 +2,7 @@
 import type { OutputItem } from './item.js';
 import type { JsonValue } from './json.js';
 import type { TokenUsage } from './pricing.js';
-import type { TextFormat, TurnRecord, TurnStatus } from './turn.js';
+import type { TextFormat, TurnFork, TurnRecord, TurnStatus } from './turn.js';
 
 export interface ResponseUsage {
   readonly input_tokens: number;
@@ -48,6 +48,8 @@ export interface ResponseResource {
     readonly cost_micros: number;
     readonly cost_incomplete: boolean;
     readonly usage_estimated: boolean;
+    /** The steps before `step` are copies: they ran, and had their effects, in that response. */
+    readonly forked_from?: { readonly id: string; readonly step: number; readonly changed: readonly string[] };
   };
 }
 
@@ -109,6 +111,11 @@ export function toResponseResource(turn: TurnRecord, output: readonly OutputItem
       cost_micros: turn.costMicros,
       cost_incomplete: turn.costIncomplete,
       usage_estimated: turn.usage.estimated,
+      ...(settings.fork === undefined ? {} : { forked_from: forkedFrom(settings.fork) }),
     },
   };
+}
+
+function forkedFrom({ turnId, step, changed }: TurnFork): NonNullable<ResponseResource['turnstone']['forked_from']> {
+  return { id: turnId, step, changed };
 }

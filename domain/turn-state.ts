@@ -5,9 +5,16 @@
 import { reachedLimit } from './limits.js';
 import type { LimitReason, TurnLimits } from './limits.js';
 import type { CallModelResult, PlannedCall, RunToolResult, TurnLoopState } from './turn-contract.js';
+import type { TurnFork } from './turn.js';
 
 export function initialTurnState(nowMs: number): TurnLoopState {
   return { step: 0, toolCalls: 0, tokens: 0, costMicros: 0, startedAtMs: nowMs, repeats: {} };
+}
+
+/** A forked turn begins behind the steps that were copied into it; what they used was used by the turn they are from. */
+export function firstTurnState(fork: TurnFork | undefined, nowMs: number): TurnLoopState {
+  const initial = initialTurnState(nowMs);
+  return fork === undefined ? initial : { ...initial, step: fork.step - 1 };
 }
 
 export function afterModelStep(state: TurnLoopState, result: CallModelResult): TurnLoopState {

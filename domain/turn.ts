@@ -48,6 +48,16 @@ export type TextFormat =
       readonly description: string | null;
     };
 
+export type ForkChange = 'instructions' | 'input' | 'model' | 'tool_result';
+
+/** Where a turn was forked from: its steps before `step` are copies of that turn's, and ran there. */
+export interface TurnFork {
+  readonly turnId: string;
+  /** The first step of its own. */
+  readonly step: number;
+  readonly changed: readonly ForkChange[];
+}
+
 /** Everything about a turn that is fixed when it is accepted: an edit of an agent or a tool never changes a running turn. */
 export interface TurnSettings {
   readonly agent: { readonly name: string; readonly version: string };
@@ -79,6 +89,7 @@ export interface TurnSettings {
   /** What counts as untrusted; absent in turns from before there was taint: all that comes from outside does. */
   readonly taint?: TaintSettings;
   readonly user: string | null;
+  readonly fork?: TurnFork;
 }
 
 export interface TurnError {

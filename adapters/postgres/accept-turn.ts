@@ -10,6 +10,7 @@ import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
 import { appliedBudgets, objectionOfBudgets } from './budget-admission.js';
 import type { AppliedBudget } from './budget-admission.js';
 import type { Connection, Database } from './database.js';
+import { copySteps } from './fork-copy.js';
 import { toJson } from './json-columns.js';
 import { owned, ownerId } from './ownership.js';
 import { sqlStateOf, violates } from './store-failure.js';
@@ -71,7 +72,9 @@ async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): 
   const objection = objectionTo(turn, around) ?? objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
   if (objection !== null) throw objection;
   const accepted = toAcceptedTurn(scope, turn, around);
-  return (await insertTurn(connection, scope, turn, accepted, around)) ? { kind: 'accepted', turn: accepted } : null;
+  if (!(await insertTurn(connection, scope, turn, accepted, around))) return null;
+  if (turn.fork !== undefined) await copySteps(connection, accepted, turn.fork);
+  return { kind: 'accepted', turn: accepted };
 }
 
 /** `lateral … limit 1` makes the planner look each row up by its id; as a join it reads all rows of the tenant. */
@@ -197,7 +200,7 @@ async function insertTurn(
       returning tenant_id, id, principal_id),
     step as (
       insert into turn_steps (tenant_id, turn_id, step, principal_id, attempt, claimed_at)
-      select tenant_id, id, 1, principal_id, 1, ${now}::timestamptz from turn),
+      select tenant_id, id, 1, principal_id, 1, ${now}::timestamptz from turn where ${turn.fork === undefined}::boolean),
     input as (
       insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
       select turn.tenant_id, turn.id, 0, x.index, turn.principal_id, 'input', x.item_id, x.type, x.data, x.text

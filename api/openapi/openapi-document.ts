@@ -74,7 +74,7 @@ const idempotencyHeader = z.object({
     .describe('The same key and body give the same answer; another body is a 409.'),
 });
 
-const IDEMPOTENT = new Set(['createResponse', 'continueResponse', 'createChatCompletion']);
+const IDEMPOTENT = new Set(['createResponse', 'continueResponse', 'forkResponse', 'createChatCompletion']);
 
 function register(registry: OpenAPIRegistry, route: ApiRoute): void {
   const params = paramsOf(route);

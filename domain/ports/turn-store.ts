@@ -24,8 +24,21 @@ export interface NewTurn {
   readonly requestHash: string;
   /** Input items in order; ids already given. */
   readonly input: readonly Item[];
+  /** Recorded steps of another turn that go before its own: they are copied in the same transaction, and none of them runs. */
+  readonly fork?: ForkedSteps;
   /** False: no model of its chain has a known price, which a budget may forbid. */
   readonly priced?: boolean;
+}
+
+/** What a forked turn takes over from the turn it is forked from. */
+export interface ForkedSteps {
+  readonly turnId: string;
+  /** Steps 1 to this one; 0: only its input. */
+  readonly through: number;
+  /** False: the new turn brings its own input. */
+  readonly input: boolean;
+  /** Another result for one call of the last copied step, by the id of its item. */
+  readonly toolResult: { readonly itemId: string; readonly text: string } | null;
 }
 
 export type AcceptOutcome =

@@ -8,6 +8,8 @@ import type { TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import { isTerminal } from '../../domain/turn.js';
+import type { StoredItem } from '../../domain/turn.js';
+import { copiedSteps } from './in-memory-forks.js';
 import { freeHolds, isBudgeted, requireMoney, settleCalls } from './in-memory-budgets.js';
 import { withdrawApprovals } from './in-memory-approvals.js';
 import { placeFor, toTurn } from './in-memory-stores-accept.js';
@@ -54,11 +56,18 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       }
       const record = toTurn(scope, turn, placeFor(tables, scope, turn));
       requireMoney(tables, scope, turn.priced ?? true);
+      const copied = copiedSteps(tables, turn);
+      const input = turn.input.map((item, index): StoredItem => ({
+        turnId: turn.id,
+        step: 0,
+        index,
+        direction: 'input',
+        item,
+      }));
       tables.turns.set(turn.id, {
         turn: record,
-        items: turn.input.map((item, index) => ({ turnId: turn.id, step: 0, index, direction: 'input', item })),
-        steps: new Map([[1, { attempt: 1, result: null }]]),
-        calls: [],
+        ...copied,
+        items: [...copied.items, ...input],
         idempotencyKey: turn.idempotencyKey,
         requestHash: turn.requestHash,
         nextSequence: BLOCK,

@@ -29,6 +29,17 @@ export const TURN_SHAPES: readonly TurnShape[] = [
     input: { closed: closedAhead() },
     activities: { callModel: async () => closedResult('failed') },
   },
+  {
+    // Two steps were copied: the first model call is the third.
+    name: 'fork',
+    input: {
+      resumed: { step: 2, toolCalls: 0, tokens: 0, costMicros: 0, startedAtMs: Date.now(), repeats: {} },
+    },
+    activities: {
+      callModel: async ({ step }) =>
+        step === 3 ? callsResult([plannedCall(activityInfo().taskQueue, 0)]) : closedResult(),
+    },
+  },
   { name: 'plain', activities: { callModel: async () => closedResult() } },
   {
     name: 'tool-step',
