@@ -8,7 +8,7 @@ import type { Logger } from '../domain/ports/logger.js';
 import type { Metrics } from '../domain/ports/metrics.js';
 import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
-import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { NextTurn, TurnStore } from '../domain/ports/turn-store.js';
 import type { AnswerRules } from './answer-filter.js';
 
 export interface ActivityDeps {
@@ -26,6 +26,8 @@ export interface ActivityDeps {
   readonly metrics: Metrics;
   /** Where tool calls are scheduled; the turns' own queue when one process does everything. */
   readonly toolTaskQueue: string;
+  /** Called with the turn that a commit let out of the queue; never throws. */
+  readonly beginNext: (next: NextTurn) => Promise<void>;
 }
 
 /** Why a call ends before it is done; carried as the `reason` of the AbortSignal. */

@@ -5,12 +5,13 @@ import type { ActivityDeps } from './activity-deps.js';
 import { publishApprovalEvents, settledEvent } from './approval-events.js';
 import { publishEnd } from './publish-end.js';
 
-type FinishDeps = Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger'>;
+type FinishDeps = Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'>;
 
 export async function finishTurn(deps: FinishDeps, scope: Scope, turnId: string, ending: TurnEnding): Promise<void> {
-  const { turn, closedNow } = await deps.turns.finish(scope, turnId, ending);
+  const { turn, closedNow, next } = await deps.turns.finish(scope, turnId, ending);
   if (closedNow) await tellWithdrawn(deps, scope, turnId);
   if (closedNow) deps.logger.info({ turnId, status: turn.status, code: turn.error?.code }, 'turn closed');
+  if (next !== null) void deps.beginNext(next);
   await publishEnd(deps, scope, turnId, null);
 }
 

@@ -53,8 +53,11 @@ export interface Adopted<T> {
 }
 
 export interface HeadStart {
-  /** @returns null when too many turns run ahead already: this one takes the ordinary path. */
-  begin(scope: Scope, turn: StartedTurn): RunningAhead | null;
+  /**
+   * @param claim of step 1; left out: the one that acceptance made.
+   * @returns null when too many turns run ahead already: this one takes the ordinary path.
+   */
+  begin(scope: Scope, turn: StartedTurn, claim?: StepClaim): RunningAhead | null;
   /**
    * What runs or ran ahead of the workflow, once each; null when there is nothing: then the head start of this turn ends,
    * because the workflow has caught up.
@@ -93,14 +96,14 @@ export function createHeadStart(deps: ActivityDeps): HeadStart {
   };
 
   return {
-    begin(scope, turn) {
+    begin(scope, turn, claim = ACCEPTED) {
       if (turns.size >= MAX_TURNS) return null;
       const ahead = createAheadTurn(deps, scope, turn);
       turns.set(turn.id, ahead);
       const unsubscribe = deps.events.onCancel({ tenantId: scope.tenantId, turnId: turn.id }, () =>
         ahead.stop.abort('cancel'),
       );
-      const ended = runAhead(ahead)
+      const ended = runAhead(ahead, claim)
         .catch((error: unknown) => {
           // Whoever adopts the failed work reports it; without one the workflow's own attempt does it again.
           ahead.run.log.warn({ code: toFailure(error).code }, 'the head start ended early');
@@ -140,12 +143,12 @@ function createAheadTurn(deps: ActivityDeps, scope: Scope, turn: StartedTurn): A
   return { deps, scope, turn, stop, run, work: new Map(), overtaken: false, ended: false };
 }
 
-async function runAhead(ahead: AheadTurn): Promise<ClosedAhead | null> {
+async function runAhead(ahead: AheadTurn, first: StepClaim): Promise<ClosedAhead | null> {
   const { turn } = ahead;
   const { limits } = turn.settings;
   const stages: ProgressStage[] = [];
   let state = initialTurnState(turn.createdAtMs);
-  for (let claim: StepClaim | null = ACCEPTED; mayGoOn(ahead); claim = null) {
+  for (let claim: StepClaim | null = first; mayGoOn(ahead); claim = null) {
     if (limitReached(limits, state, Date.now()) !== null) return null;
     const timeMs = remainingMs(limits, state, Date.now());
     const result = await modelStep(ahead, state.step + 1, timeMs, claim);

@@ -37,8 +37,8 @@ function wrapUpNote(reason: LimitReason): string {
 }
 
 /**
- * A compaction item written at step s of turn T stands for all turns before T and for T's steps up to s - 2; T's input and
- * its last step stay word for word, because the model is in the middle of working with them.
+ * A compaction item written at step s of turn T stands for all turns before T and for T's steps up to s - 2; T's input, what
+ * was sent while it ran included, and its last step stay word for word: the model is in the middle of working with them.
  */
 export function keptItems(path: readonly StoredItem[]): readonly StoredItem[] {
   const at = path.findLastIndex((stored) => stored.item.type === 'compaction');
@@ -47,7 +47,7 @@ export function keptItems(path: readonly StoredItem[]): readonly StoredItem[] {
   const kept = path.filter((stored, position) => {
     if (stored.item.type === 'compaction') return false;
     if (position > at) return true;
-    return stored.turnId === compaction.turnId && (stored.step === 0 || stored.step >= compaction.step - 1);
+    return stored.turnId === compaction.turnId && (stored.direction === 'input' || stored.step >= compaction.step - 1);
   });
   return [compaction, ...kept];
 }

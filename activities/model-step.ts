@@ -5,12 +5,13 @@
 import { NO_RULES } from '../domain/approval-rules.js';
 import { failure } from '../domain/failures.js';
 import type { ModelRequest } from '../domain/ports/model.js';
-import type { StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
+import type { CommittedStep, StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { OutputItem } from '../domain/item.js';
 import type { Scope } from '../domain/scope.js';
 import { taintSettings } from '../domain/taint.js';
 import type { CallModelInput, CallModelResult } from '../domain/turn-contract.js';
+import { isTerminal } from '../domain/turn.js';
 import type { TerminalStatus } from '../domain/turn.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
 import { answerWithFallback } from './answer-with-fallback.js';
@@ -24,6 +25,7 @@ import { createPartResolver } from './input-files.js';
 import { contextIsTainted, toModelMessages } from './model-context.js';
 import { toModelRequest } from './model-request.js';
 import { publishEnd } from './publish-end.js';
+import { announceSteers } from './steer-events.js';
 import type { StepRun } from './step-run.js';
 import { parseArguments } from './tool-items.js';
 
@@ -64,6 +66,7 @@ export async function runModelStep(
     modelCalls: [],
   };
   await openLog(step, claim);
+  announceSteers(step, claim);
   const result = await answerAndCommit(step).catch(async (error: unknown) => {
     await bookCalls(step);
     throw error;
@@ -174,7 +177,7 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
   };
   await step.writer.flush();
   const items = [...compacted.items, ...answer.assembled.items];
-  const turn = await deps.turns.commitStep(scope, {
+  const committed = await deps.turns.commitStep(scope, {
     turnId: input.turnId,
     step: input.step,
     attempt: step.attempt,
@@ -186,11 +189,23 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     ending,
     lastSequence: ending === null ? null : await nextSequence(step),
   });
-  if (turn === null) {
+  if (committed === null) {
     const message = `Attempt ${step.attempt} of step ${input.step} was overtaken; its answer is dropped.`;
     throw failure('turn.stale-attempt', message);
   }
-  if (ending !== null) await publishEnd(deps, scope, turn.id, { turn, output: [...step.output, ...items] });
+  return ending === null ? result : afterEnding(step, committed, items, result);
+}
+
+async function afterEnding(
+  { deps, scope, output }: StepRun,
+  { turn, next }: CommittedStep,
+  items: readonly OutputItem[],
+  result: CallModelResult,
+): Promise<CallModelResult> {
+  // Messages came in time to join: the turn goes on with them, as the store has written it down.
+  if (!isTerminal(turn.status)) return { ...result, outcome: 'calls', status: null };
+  if (next !== null) void deps.beginNext(next);
+  await publishEnd(deps, scope, turn.id, { turn, output: [...output, ...items] });
   return result;
 }
 

@@ -1,12 +1,13 @@
 /**
  * The sweeper: finds turns that are open in the store but have no workflow that would end them. One without a workflow is
- * started again; one whose workflow an operator ended, or the engine lost, is closed as failed. Within 60 s, whatever died.
+ * started again; one whose workflow an operator ended, or the engine lost, is closed as failed; one that waits for nothing
+ * is begun. Within 60 s, whatever died.
  */
 import { isFailure, toFailure } from '../domain/failures.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
-import type { OpenTurn, TurnEnding } from '../domain/ports/turn-store.js';
+import type { OpenTurn, StrandedTurn, TurnEnding } from '../domain/ports/turn-store.js';
 import { internalScope } from '../domain/scope.js';
-import { firstTurnState } from '../domain/turn-state.js';
+import { toStartTurn } from '../domain/turn-start.js';
 import type { ActivityDeps } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
 
@@ -19,7 +20,10 @@ const MAX_PAGES = 100;
 /** Turns sent with `store: false` are kept this long after their end, for clients that reconnect. */
 const UNSTORED_KEPT_MS = 60 * 60_000;
 
-export interface SweeperDeps extends Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger'> {
+export interface SweeperDeps extends Pick<
+  ActivityDeps,
+  'turns' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'
+> {
   readonly engine: TurnEngine;
 }
 
@@ -82,17 +86,24 @@ async function sweepAll(deps: SweeperDeps, minAgeMs: number): Promise<number> {
   let last: OpenTurn | null = null;
   for (let page = 1; page <= MAX_PAGES; page += 1) {
     const turns: readonly OpenTurn[] = await deps.turns.listOpen(minAgeMs, BATCH, last);
-    for (const turn of turns) if (await sweptAlone(deps, turn)) changed += 1;
+    for (const turn of turns) if (await sweptAlone(deps, turn, () => sweepOne(deps, turn))) changed += 1;
     last = turns.at(-1) ?? null;
     if (turns.length < BATCH) break;
+  }
+  for (const waiting of await deps.turns.listStranded(minAgeMs, BATCH)) {
+    if (await sweptAlone(deps, waiting, () => sweepWaiting(deps, waiting))) changed += 1;
   }
   return changed;
 }
 
 /** One turn that cannot be settled must not keep the others from it; a part that is away concerns them all. */
-async function sweptAlone(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
+async function sweptAlone(
+  deps: SweeperDeps,
+  turn: { readonly tenantId: string; readonly turnId: string },
+  settle: () => Promise<boolean>,
+): Promise<boolean> {
   try {
-    return await sweepOne(deps, turn);
+    return await settle();
   } catch (error) {
     const { code } = toFailure(error);
     if (code === 'engine.unavailable' || code === 'store.unavailable') throw error;
@@ -128,23 +139,8 @@ function endingFor(how: string): TurnEnding {
 }
 
 async function restart(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
-  const { settings } = turn;
   try {
-    await deps.engine.start({
-      input: {
-        tenantId: turn.tenantId,
-        turnId: turn.turnId,
-        conversationId: turn.conversationId,
-        requestId: turn.requestId,
-        limits: settings.limits,
-        model: settings.requestedModel,
-        ...(settings.fork === undefined ? {} : { resumed: firstTurnState(settings.fork, turn.createdAtMs) }),
-      },
-      agent: settings.agent.name,
-      model: settings.requestedModel,
-      principalId: turn.principalId,
-      summary: `${settings.agent.name} · started again by the sweeper`,
-    });
+    await deps.engine.start(toStartTurn({ ...turn, id: turn.turnId }, 'started again by the sweeper'));
   } catch (error) {
     // The conversation's previous workflow is still closing: the next sweep starts this one.
     if (isFailure(error) && error.code === 'conversation.busy') return false;
@@ -152,5 +148,21 @@ async function restart(deps: SweeperDeps, turn: OpenTurn): Promise<boolean> {
   }
   deps.logger.warn({ tenantId: turn.tenantId, turnId: turn.turnId }, 'turn had no workflow; it was started');
   deps.metrics.swept({ outcome: 'restarted' });
+  return true;
+}
+
+/** A turn that waits although nothing runs begins; one that was to interrupt another asks for its stop again. */
+async function sweepWaiting(deps: SweeperDeps, waiting: StrandedTurn): Promise<boolean> {
+  const { tenantId, turnId, conversationId, interrupts } = waiting;
+  if (interrupts !== null) {
+    await deps.events.requestCancel({ tenantId, turnId: interrupts });
+    await deps.engine.cancel({ tenantId, turnId: interrupts, conversationId });
+    return false;
+  }
+  const next = await deps.turns.beginNext(internalScope(tenantId, 'sweeper'), conversationId);
+  if (next === null) return false;
+  deps.logger.warn({ tenantId, turnId, conversationId }, 'turns waited although none ran; the first was begun');
+  deps.metrics.swept({ outcome: 'restarted' });
+  await deps.beginNext(next);
   return true;
 }

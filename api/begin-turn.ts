@@ -3,13 +3,11 @@ import { toError } from '../domain/failures.js';
 import type { TurnEventDraft } from '../domain/event.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome } from '../domain/ports/turn-store.js';
-import type { StartTurn } from '../domain/ports/turn-engine.js';
 import type { RunningAhead } from '../domain/ports/turn-starter.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import { ownerScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
-import { firstTurnState } from '../domain/turn-state.js';
-import { isTerminal } from '../domain/turn.js';
+import { toStartTurn } from '../domain/turn-start.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { loadResource } from './stored-response.js';
@@ -19,34 +17,10 @@ interface BeginContext {
   readonly logger: Logger;
 }
 
-function toStart(turn: TurnRecord): StartTurn {
-  const model = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
-  return {
-    input: {
-      tenantId: turn.tenantId,
-      turnId: turn.id,
-      conversationId: turn.conversationId,
-      requestId: turn.requestId,
-      model,
-      limits: turn.settings.limits,
-      ...resumedOf(turn),
-    },
-    agent: turn.settings.agent.name,
-    model,
-    principalId: turn.principalId,
-    summary: `${turn.settings.agent.name} · ${model}`,
-  };
-}
-
-/** The workflow of a forked turn begins behind its copied steps. */
-function resumedOf({ settings, createdAtMs }: TurnRecord): Pick<StartTurn['input'], 'resumed'> {
-  return settings.fork === undefined ? {} : { resumed: firstTurnState(settings.fork, createdAtMs) };
-}
-
 function firstEvents(turn: TurnRecord): TurnEventDraft[] {
   const response = toResponseResource(turn, []);
   const running = { ...response, status: 'in_progress' as const };
-  if (!turn.background) {
+  if (!turn.background && turn.status !== 'queued') {
     return [
       { type: 'response.created', response: running },
       { type: 'response.in_progress', response: running },
@@ -56,7 +30,8 @@ function firstEvents(turn: TurnRecord): TurnEventDraft[] {
   return [
     { type: 'response.created', response: queued },
     { type: 'response.queued', response: queued },
-    { type: 'response.in_progress', response: running },
+    // One that waits for another goes on when its turn comes.
+    ...(turn.status === 'queued' ? [] : [{ type: 'response.in_progress' as const, response: running }]),
   ];
 }
 
@@ -92,20 +67,24 @@ function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): Runn
 
 /**
  * Resolves once readers can follow the turn; the workflow starts beside. Never throws: from the commit on the turn is the
- * server's business. A replayed turn that is still open is only started again, which is safe to repeat.
+ * server's business. A replayed turn that is still open is only started again, which is safe to repeat. One that waits for
+ * another is begun by whoever closes that.
  */
 export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: AcceptOutcome): Promise<void> {
   const { turn } = outcome;
   const logger = context.logger.child({ turnId: turn.id, conversationId: turn.conversationId });
+  const facts = { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background };
+  if (outcome.kind === 'queued') {
+    await openEvents(deps, { ...context, logger }, turn);
+    logger.info({ ...facts, interrupts: outcome.interrupts }, 'turn queued');
+    return;
+  }
   let ahead: RunningAhead | null = null;
   if (outcome.kind === 'accepted') {
     await openEvents(deps, { ...context, logger }, turn);
     // The head start counts from the first step: a fork's first step is the workflow's.
     ahead = turn.settings.fork === undefined ? headStart(deps, { ...context, logger }, turn) : null;
-    logger.info(
-      { agent: turn.settings.agent.name, model: turn.settings.requestedModel, background: turn.background },
-      'turn accepted',
-    );
+    logger.info(facts, 'turn accepted');
   }
-  if (!isTerminal(turn.status)) deps.starter.begin(toStart(turn), ahead);
+  if (turn.status === 'in_progress') deps.starter.begin(toStartTurn(turn), ahead);
 }

@@ -3,7 +3,7 @@
  * `turnstone:`. A draft has no number; the event log gives each its `sequence_number`, strictly increasing per turn.
  */
 import type { ApprovalStatus } from './approval.js';
-import type { OutputContent, OutputItem } from './item.js';
+import type { Item, OutputContent, OutputItem } from './item.js';
 import type { ResponseResource } from './response-resource.js';
 
 interface ItemAt {
@@ -76,6 +76,7 @@ export type TurnEventDraft =
   | StageEventDraft
   | ApprovalEventDraft
   | StepResetDraft
+  | SteerPickedUpDraft
   | SnapshotDraft;
 
 /** A named piece of progress under a tool call, for people; `stage_id` is unique within the turn. */
@@ -114,6 +115,18 @@ export interface StepResetDraft {
   readonly attempt: number;
   readonly output_index: number;
   readonly reason: string;
+}
+
+/**
+ * A message sent while the turn ran is part of it from here on: it stands before the output item `before_output_index`.
+ * Said again, with the same `steer_id`, when a new attempt begins the step.
+ */
+export interface SteerPickedUpDraft {
+  readonly type: 'turnstone:steer.picked_up';
+  readonly steer_id: string;
+  readonly step: number;
+  readonly before_output_index: number;
+  readonly items: readonly Item[];
 }
 
 /** Stands in for all events up to and including `covers`: the whole state of the response at that point. */

@@ -21,6 +21,7 @@ export const ID_PREFIXES = {
   apiKey: 'key',
   budget: 'bud',
   request: 'req',
+  steer: 'steer',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

@@ -9,6 +9,7 @@ import { createMetrics } from '../adapters/prometheus/create-metrics.js';
 import type { MetricsEndpoint } from '../adapters/prometheus/create-metrics.js';
 import { createTurnEngine } from '../adapters/temporal/turn-engine.js';
 import type { ActivityDeps } from '../activities/activity-deps.js';
+import { beginNext } from '../activities/begin-next.js';
 import { createActivities } from '../activities/create-activities.js';
 import { createSecretNet } from '../activities/secret-filter.js';
 import { createHeadStart } from '../activities/head-start.js';
@@ -77,6 +78,17 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const python = openPython(config, logger);
   closers.add('python', () => python.close());
   const metrics = createMetrics();
+  const engine = createTurnEngine({
+    client: createTemporalClient(parts.engine, dataConverterOf(parts)),
+    taskQueue: config.temporal.task_queue,
+    eagerStart: runsTurns,
+    searchAttributes: parts.engine.searchAttributes,
+    logger,
+  });
+  const turnEngine = crash.port('engine', engine);
+  const starter = createTurnStarter({ engine: turnEngine, logger });
+  // Turns that waited get their head start too, which itself is made of what activities are made of.
+  let headStart: HeadStart | null = null;
   const deps: ActivityDeps = {
     turns: parts.store.turns,
     budgets: parts.store.budgets,
@@ -90,18 +102,9 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     logger,
     metrics: metrics.metrics,
     toolTaskQueue: config.temporal.task_queue,
+    beginNext: (next) => beginNext({ events, starter, logger, headStart }, next),
   };
-  const engine = createTurnEngine({
-    client: createTemporalClient(parts.engine, dataConverterOf(parts)),
-    taskQueue: config.temporal.task_queue,
-    eagerStart: runsTurns,
-    searchAttributes: parts.engine.searchAttributes,
-    logger,
-  });
-  const turnEngine = crash.port('engine', engine);
-  const headStart = runsTurns ? createHeadStart(deps) : null;
-  if (headStart !== null) closers.add('head starts', () => headStart.close());
-  const starter = createTurnStarter({ engine: turnEngine, logger });
+  headStart = runsTurns ? openHeadStart(deps, closers) : null;
   const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
   // While the worker still runs: what these starts begin should end here too.
   closers.add('turn starts', () => starter.drain(), STARTS_GRACE_MS);
@@ -137,6 +140,12 @@ function answerRules({ config, models, store, adminKey }: Parts): NonNullable<Ac
   const { imageLinks, masterKeyText } = store.secrets;
   const secrets = createSecretNet(knownSecrets(config, models.providers, [adminKey, masterKeyText]));
   return { secrets, imageHosts: config.answers.images.allow, imageLinks };
+}
+
+function openHeadStart(deps: ActivityDeps, closers: Closers): HeadStart {
+  const headStart = createHeadStart(deps);
+  closers.add('head starts', () => headStart.close());
+  return headStart;
 }
 
 async function openWorker(

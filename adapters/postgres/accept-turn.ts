@@ -1,10 +1,15 @@
-/** Accepting a turn: one look at everything that could speak against it, then one statement that writes it. */
+/**
+ * Accepting a turn: one look at everything that could speak against it, then one statement that writes it. Where another
+ * turn of the conversation runs and the message may wait, the conversation is locked and looked at again first.
+ */
 import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import type { Failure } from '../../domain/failures.js';
+import { newId } from '../../domain/ids.js';
 import { NO_USAGE } from '../../domain/pricing.js';
 import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
+import { MAX_PENDING_STEERS } from '../../domain/steer.js';
 import { isTerminal } from '../../domain/turn.js';
 import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
 import { appliedBudgets, objectionOfBudgets } from './budget-admission.js';
@@ -13,12 +18,12 @@ import type { Connection, Database } from './database.js';
 import { copySteps } from './fork-copy.js';
 import { toJson } from './json-columns.js';
 import { owned, ownerId } from './ownership.js';
+import { insertSteer, readSteer } from './steer-writes.js';
 import { sqlStateOf, violates } from './store-failure.js';
 import { readTurn } from './turn-path.js';
-import { titleFrom, toItemsJson } from './turn-rows.js';
+import { SEQUENCES_PER_ATTEMPT, titleFrom, toItemsJson } from './turn-rows.js';
+import { lockConversation, takePlace } from './waiting-turns.js';
 
-/** Numbers reserved per attempt: more than the events of any step, few enough that 2^53 is never near. */
-export const SEQUENCES_PER_ATTEMPT = 1_000_000;
 /** Two requests that meet see each other on the second look; the third is for a turn that ended in between. */
 const MAX_ROUNDS = 4;
 const FOREIGN_KEY_VIOLATION = '23503';
@@ -27,6 +32,7 @@ const FOREIGN_KEY_VIOLATION = '23503';
 interface Surroundings {
   readonly replay_id: string | null;
   readonly replay_hash: string | null;
+  readonly replay_steer_id: string | null;
   readonly conversation_id: string | null;
   readonly conversation_owner: string | null;
   readonly head_turn_id: string | null;
@@ -56,31 +62,93 @@ export async function acceptTurn(database: Database, scope: Scope, turn: NewTurn
 }
 
 /** @returns null when another request changed what had been seen; then nothing was written. */
-async function acceptOnce(connection: Connection, scope: Scope, turn: NewTurn): Promise<AcceptOutcome | null> {
+async function acceptOnce(
+  connection: Connection,
+  scope: Scope,
+  turn: NewTurn,
+  locked = false,
+): Promise<AcceptOutcome | null> {
   const around = await lookAround(connection, scope, turn);
-  if (around.replay_id !== null) {
-    if (around.replay_hash !== turn.requestHash) {
-      throw failure(
-        'request.idempotency-mismatch',
-        'this Idempotency-Key came with another body before; use a new key',
-      );
-    }
-    const replayed = await readTurn(connection, scope, around.replay_id);
-    return replayed === null ? null : { kind: 'replayed', turn: replayed };
-  }
-  if (around.revoked) throw failure('user.revoked', `the user ${scope.principalId} was revoked`);
-  const objection = objectionTo(turn, around) ?? objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
+  if (around.replay_hash !== null) return replay(connection, scope, turn, around);
+  const objection = objectionTo(turn, around) ?? objectionToOwner(scope, turn, around);
   if (objection !== null) throw objection;
+  const runningId = around.busy_id;
+  if (runningId !== null) {
+    if (joins(turn, runningId)) return join(connection, scope, turn, runningId);
+    if (locked) return enqueue(connection, scope, turn, around, runningId);
+    await lockConversation(connection, scope, around.conversation_id);
+    return acceptOnce(connection, scope, turn, true);
+  }
   const accepted = toAcceptedTurn(scope, turn, around);
   if (!(await insertTurn(connection, scope, turn, accepted, around))) return null;
   if (turn.fork !== undefined) await copySteps(connection, accepted, turn.fork);
   return { kind: 'accepted', turn: accepted };
 }
 
+async function replay(
+  connection: Connection,
+  scope: Scope,
+  turn: NewTurn,
+  around: Surroundings,
+): Promise<AcceptOutcome | null> {
+  if (around.replay_hash !== turn.requestHash) {
+    throw failure('request.idempotency-mismatch', 'this Idempotency-Key came with another body before; use a new key');
+  }
+  const steer = around.replay_steer_id === null ? null : await readSteer(connection, scope, around.replay_steer_id);
+  const turnId = around.replay_id ?? steer?.answeredBy ?? null;
+  const replayed = turnId === null ? null : await readTurn(connection, scope, turnId);
+  if (replayed === null) return null;
+  return steer === null ? { kind: 'replayed', turn: replayed } : { kind: 'steered', turn: replayed, steer };
+}
+
+/** A message that names another turn to go on from is a branch: it cannot join this one. */
+function joins(turn: NewTurn, runningId: string): boolean {
+  return turn.onConflict === 'steer' && (turn.parentId === undefined || turn.parentId === runningId);
+}
+
+/** @returns null when the turn ended at this moment. */
+async function join(
+  connection: Connection,
+  scope: Scope,
+  turn: NewTurn,
+  runningId: string,
+): Promise<AcceptOutcome | null> {
+  const { requestId, idempotencyKey, requestHash, input } = turn;
+  const sent = { id: newId('steer'), turnId: runningId, requestId, idempotencyKey, requestHash, items: input };
+  const steer = await insertSteer(connection, scope, sent);
+  const running = await readTurn(connection, scope, runningId);
+  if (steer === null && running?.status === 'in_progress') throw tooManySteers(runningId);
+  return steer === null || running === null ? null : { kind: 'steered', turn: running, steer };
+}
+
+export function tooManySteers(turnId: string): Failure {
+  return failure(
+    'conversation.queue-full',
+    `${String(MAX_PENDING_STEERS)} messages wait to join the response ${turnId}, which is the most; wait for its next step, or cancel one`,
+  );
+}
+
+/** The caller holds the lock of the conversation, and has seen under it that a turn runs. */
+async function enqueue(
+  connection: Connection,
+  scope: Scope,
+  turn: NewTurn,
+  around: Surroundings,
+  runningId: string,
+): Promise<AcceptOutcome | null> {
+  const place = await takePlace(connection, scope, around.conversation_id);
+  const interrupts = turn.onConflict === 'interrupt' ? runningId : null;
+  // A parent that was named stays; without one it is the head when its turn comes.
+  const parentId = typeof turn.parentId === 'string' ? around.parent_id : null;
+  const queued: TurnRecord = { ...toAcceptedTurn(scope, turn, around), parentId, status: 'queued' };
+  const written = await insertTurn(connection, scope, turn, queued, around, { place, interrupts });
+  return written ? { kind: 'queued', turn: queued, interrupts } : null;
+}
+
 /** `lateral … limit 1` makes the planner look each row up by its id; as a join it reads all rows of the tenant. */
 async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): Promise<Surroundings> {
   const { rows } = await sql<Surroundings>`
-    select r.id as replay_id, r.request_hash as replay_hash,
+    select r.id as replay_id, coalesce(r.request_hash, z.request_hash) as replay_hash, z.id as replay_steer_id,
            c.id as conversation_id, c.principal_id as conversation_owner, c.head_turn_id,
            p.id as parent_id, p.principal_id as parent_owner, p.status as parent_status, p.kind as parent_kind, p.stored as parent_stored,
            p.conversation_id as parent_conversation_id, p.depth as parent_depth,
@@ -100,11 +168,18 @@ async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): 
       limit 1) p on true
     left join turns r on r.tenant_id = me.tenant_id and r.idempotency_key = ${turn.idempotencyKey}::text
       and r.principal_id = coalesce(c.principal_id, p.principal_id, ${scope.principalId}::text)
+    left join steers z on z.tenant_id = me.tenant_id and z.idempotency_key = ${turn.idempotencyKey}::text
+      and z.principal_id = coalesce(c.principal_id, p.principal_id, ${scope.principalId}::text)
     left join turns b on b.tenant_id = me.tenant_id and b.conversation_id = c.id
-      and b.kind = 'response' and b.status in ('queued', 'in_progress')`.execute(connection);
+      and b.kind = 'response' and b.status = 'in_progress'`.execute(connection);
   const [around] = rows;
   if (around === undefined) throw failure('server.internal', 'a query that always has one row had none');
   return around;
+}
+
+function objectionToOwner(scope: Scope, turn: NewTurn, around: Surroundings): Failure | null {
+  if (around.revoked) return failure('user.revoked', `the user ${scope.principalId} was revoked`);
+  return objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
 }
 
 function objectionTo(turn: NewTurn, around: Surroundings): Failure | null {
@@ -115,8 +190,10 @@ function objectionTo(turn: NewTurn, around: Surroundings): Failure | null {
   }
   const toParent = typeof turn.parentId === 'string' ? objectionToParent(turn, turn.parentId, around) : null;
   if (toParent !== null) return toParent;
-  if (around.busy_id === null) return null;
-  const message = `the response ${around.busy_id} is still running in this conversation; wait for it or cancel it`;
+  if (around.busy_id === null || (turn.onConflict ?? 'reject') !== 'reject') return null;
+  const message =
+    `the response ${around.busy_id} is still running in this conversation; wait for it, cancel it, ` +
+    'or let this message wait or join it with turnstone.on_conflict';
   return failure('conversation.busy', message);
 }
 
@@ -131,7 +208,9 @@ function objectionToParent(turn: NewTurn, parentId: string, around: Surroundings
     const message = `the response ${parentId} does not belong to conversation ${turn.conversationId}`;
     return failure('request.invalid', message, { param });
   }
-  if (!isTerminal(around.parent_status) && around.parent_kind === 'response') {
+  const runs = !isTerminal(around.parent_status) && around.parent_kind === 'response';
+  const mayWaitForIt = parentId === around.busy_id && (turn.onConflict ?? 'reject') !== 'reject';
+  if (runs && !mayWaitForIt) {
     const message = `the response ${parentId} has not ended; wait for it or cancel it`;
     return failure('response.still-running', message, { param });
   }
@@ -168,6 +247,7 @@ function toAcceptedTurn(scope: Scope, turn: NewTurn, around: Surroundings): Turn
 /**
  * The turn, its first step and its input in one statement. In a conversation that statement first locks the conversation's
  * row and checks that its head is the one seen: so a message, items added by hand and a deletion cannot pass each other.
+ * @param waits where it waits; then it has no head to check and no step yet.
  * @returns false when the head has moved or the conversation is gone.
  */
 async function insertTurn(
@@ -176,6 +256,7 @@ async function insertTurn(
   turn: NewTurn,
   accepted: TurnRecord,
   around: Surroundings,
+  waits: { readonly place: number; readonly interrupts: string | null } | null = null,
 ): Promise<boolean> {
   const now = new Date(accepted.createdAtMs);
   const place =
@@ -184,23 +265,23 @@ async function insertTurn(
       : sql`place as (
           update conversations set updated_at = ${now}::timestamptz, title = coalesce(title, ${titleFrom(turn.input)}::text)
           where ${owned(scope)} and id = ${accepted.conversationId}::text
-            and (not ${turn.parentId === undefined}::boolean or head_turn_id is not distinct from ${around.head_turn_id}::text)
+            and (not ${turn.parentId === undefined && waits === null}::boolean or head_turn_id is not distinct from ${around.head_turn_id}::text)
           returning 1)`;
   const { rows } = await sql<{ accepted: string }>`
     with ${place},
     turn as (
       insert into turns (tenant_id, id, principal_id, kind, conversation_id, parent_id, depth, status, settings, metadata,
-        background, stored, request_id, idempotency_key, request_hash, next_sequence, created_at)
+        background, stored, request_id, idempotency_key, request_hash, next_sequence, created_at, queue_place, interrupts)
       select ${accepted.tenantId}::text, ${turn.id}::text, ${accepted.principalId}::text, 'response',
-        ${accepted.conversationId}::text, ${accepted.parentId}::text, ${(around.parent_depth ?? -1) + 1}::integer, 'in_progress',
+        ${accepted.conversationId}::text, ${accepted.parentId}::text, ${(around.parent_depth ?? -1) + 1}::integer, ${accepted.status}::text,
         ${toJson(turn.settings)}::jsonb, ${toJson(turn.metadata)}::jsonb, ${turn.background}::boolean, ${turn.stored}::boolean,
         ${turn.requestId}::text, ${turn.idempotencyKey}::text, ${turn.requestHash}::text,
-        ${SEQUENCES_PER_ATTEMPT}::bigint, ${now}::timestamptz
+        ${SEQUENCES_PER_ATTEMPT}::bigint, ${now}::timestamptz, ${waits?.place ?? null}::bigint, ${waits?.interrupts ?? null}::text
       from place
       returning tenant_id, id, principal_id),
     step as (
       insert into turn_steps (tenant_id, turn_id, step, principal_id, attempt, claimed_at)
-      select tenant_id, id, 1, principal_id, 1, ${now}::timestamptz from turn where ${turn.fork === undefined}::boolean),
+      select tenant_id, id, 1, principal_id, 1, ${now}::timestamptz from turn where ${turn.fork === undefined && waits === null}::boolean),
     input as (
       insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
       select turn.tenant_id, turn.id, 0, x.index, turn.principal_id, 'input', x.item_id, x.type, x.data, x.text
@@ -215,6 +296,7 @@ function isRace(error: unknown): boolean {
   return (
     violates(error, 'turns_idempotency') ||
     violates(error, 'turns_one_open') ||
+    violates(error, 'steers_idempotency') ||
     sqlStateOf(error) === FOREIGN_KEY_VIOLATION
   );
 }

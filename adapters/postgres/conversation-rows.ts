@@ -9,7 +9,7 @@ import { objectColumn } from './json-columns.js';
 import { owned } from './ownership.js';
 import type { ConversationTable } from './schema.js';
 
-export type ConversationRow = Omit<Selectable<ConversationTable>, 'tenant_id'>;
+export type ConversationRow = Omit<Selectable<ConversationTable>, 'tenant_id' | 'has_waiting'>;
 
 export const CONVERSATION_COLUMNS = [
   'id',
@@ -65,7 +65,8 @@ export async function lockIdleConversation(
   if (row === undefined) return null;
   const { rows } = await sql<{ id: string }>`
     select id from turns where ${owned(scope)} and conversation_id = ${id}::text
-      and kind = 'response' and status in ('queued', 'in_progress')`.execute(connection);
+      and kind = 'response' and status in ('queued', 'in_progress')
+    order by status = 'in_progress' desc limit 1`.execute(connection);
   if (rows[0] !== undefined) {
     throw failure(
       'conversation.busy',

@@ -16,7 +16,7 @@ import type { ItemRow, TurnRow } from './turn-rows.js';
 
 type BundledTurn = ConversationBundle['turns'][number];
 
-/** All branches, parents before their children. */
+/** All branches, parents before their children. What still waits is not part of the conversation yet. */
 export async function exportConversation(
   connection: Connection,
   scope: Scope,
@@ -26,7 +26,7 @@ export async function exportConversation(
   if (conversation === null) return null;
   const turns = await sql<TurnRow>`
     select ${sql.raw(TURN_COLUMNS)} from turns t
-    where ${owned(scope, 't')} and t.conversation_id = ${id}::text
+    where ${owned(scope, 't')} and t.conversation_id = ${id}::text and t.status <> 'queued'
     order by t.depth, t.created_at, t.id`.execute(connection);
   const items = await sql<ItemRow>`
     select ${sql.raw(ITEM_COLUMNS)}

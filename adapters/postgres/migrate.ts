@@ -5,6 +5,7 @@ import type { Database } from './database.js';
 import { turnsMigration } from './migrations/0001-turns.js';
 import { ownershipMigration } from './migrations/0002-ownership.js';
 import { approvalsMigration } from './migrations/0003-approvals.js';
+import { pendingMessagesMigration } from './migrations/0004-pending-messages.js';
 import { budgetsMigration } from './migrations/0005-budgets.js';
 import { secretsMigration } from './migrations/0006-secrets.js';
 import { ensureRoles } from './migrations/row-level-security.js';
@@ -17,6 +18,7 @@ const MIGRATIONS = {
   '0001-turns': turnsMigration,
   '0002-ownership': ownershipMigration,
   '0003-approvals': approvalsMigration,
+  '0004-pending-messages': pendingMessagesMigration,
   '0005-budgets': budgetsMigration,
   '0006-secrets': secretsMigration,
 };

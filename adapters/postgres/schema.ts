@@ -15,6 +15,7 @@ export interface ConversationTable {
   metadata: Json;
   archived: Generated<boolean>;
   head_turn_id: string | null;
+  has_waiting: Generated<boolean>;
   created_at: Date;
   updated_at: Date;
 }
@@ -47,6 +48,10 @@ export interface TurnTable {
   answered_by: string | null;
   next_sequence: BigInteger;
   last_sequence: NullableBigInteger;
+  queue_place: NullableBigInteger;
+  interrupts: string | null;
+  pending_steers: Generated<number>;
+  steer_count: Generated<number>;
   created_at: Date;
   completed_at: Date | null;
 }

@@ -1,30 +1,45 @@
 /** Claiming and committing model steps. The turn's row is locked first in every statement, so that they cannot deadlock. */
 import { sql } from 'kysely';
+import type { RawBuilder } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import { addUsage, NO_USAGE } from '../../domain/pricing.js';
-import type { ModelCallEntry, StepClaim, StepCommit, StepRef, TurnStore } from '../../domain/ports/turn-store.js';
+import type {
+  CommittedStep,
+  ModelCallEntry,
+  StepClaim,
+  StepCommit,
+  StepRef,
+  TurnStore,
+} from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import { isTerminal } from '../../domain/turn.js';
-import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
-import { SEQUENCES_PER_ATTEMPT } from './accept-turn.js';
+import type { TurnStatus } from '../../domain/turn.js';
 import { settleBudgets } from './budget-settlement.js';
 import type { Connection } from './database.js';
 import { nullableObjectColumn, toJson } from './json-columns.js';
 import { owned } from './ownership.js';
+import { steersOfStep, takeSteers } from './steer-writes.js';
 import { moveHead } from './turn-endings.js';
-import { errorJson, fromTurnRow, toItemsJson, TURN_COLUMNS } from './turn-rows.js';
+import { errorJson, fromTurnRow, SEQUENCES_PER_ATTEMPT, toItemsJson, TURN_COLUMNS } from './turn-rows.js';
 import type { TurnRow } from './turn-rows.js';
+import { followUp } from './waiting-turns.js';
 
 const LEDGER_RECORD = sql.raw(
   'x(index integer, model text, outcome text, failure_code text, input_tokens bigint, cached_tokens bigint, output_tokens bigint, ' +
     'reasoning_tokens bigint, usage_estimated boolean, cost_micros bigint, first_token_ms bigint, duration_ms bigint)',
 );
 
+type CommittedRow = TurnRow & { readonly pending_steers: number; readonly has_waiting: boolean | null };
+
+/** Laid over the result of a step that would have closed its turn, where a message waits to join. */
+const GOES_ON = JSON.stringify({ outcome: 'calls', status: null } satisfies Partial<CallModelResult>);
+
 interface ClaimRow {
   readonly attempt: number;
   readonly first_sequence: string;
   readonly result: unknown;
+  readonly pending_steers: number;
 }
 
 /** A committed step may be claimed again even though it ended the turn: its result is what the caller needs. */
@@ -32,21 +47,26 @@ export async function claimStep(connection: Connection, scope: Scope, { turnId, 
   // A commit that was under way at the first look is seen at the second, which has a newer snapshot.
   const row = (await tryClaim(connection, scope, turnId, step)) ?? (await tryClaim(connection, scope, turnId, step));
   if (row !== undefined) {
-    return {
-      attempt: row.attempt,
-      firstSequence: Number(row.first_sequence),
-      committed: nullableObjectColumn(row.result, 'turn_steps.result') as CallModelResult | null,
-    };
+    const committed = nullableObjectColumn(row.result, 'turn_steps.result') as CallModelResult | null;
+    const claim = { attempt: row.attempt, firstSequence: Number(row.first_sequence), committed };
+    if (committed !== null) return claim;
+    if (row.pending_steers > 0) await takeSteers(connection, scope, turnId, step, new Date());
+    // An attempt before this one may have taken some in, and not lived to tell.
+    else if (row.attempt === 1) return claim;
+    const steers = await steersOfStep(connection, scope, turnId, step);
+    return steers.length === 0 ? claim : { ...claim, steers };
   }
   const { rows } = await sql<{ status: TurnStatus }>`
     select status from turns where ${owned(scope)} and id = ${turnId}::text`.execute(connection);
   if (rows[0] === undefined)
     throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
-  if (!isTerminal(rows[0].status))
+  if (rows[0].status === 'in_progress')
     throw failure('user.revoked', `the user of ${turnId} was revoked: no further step of it begins`);
   throw failure(
     'turn.cancelled',
-    `step ${String(step)} of ${turnId} cannot begin: the turn has already ended (${rows[0].status})`,
+    rows[0].status === 'queued'
+      ? `step ${String(step)} of ${turnId} cannot begin: the turn still waits for another of its conversation`
+      : `step ${String(step)} of ${turnId} cannot begin: the turn has already ended (${rows[0].status})`,
   );
 }
 
@@ -59,20 +79,20 @@ async function tryClaim(
   const { rows } = await sql<ClaimRow>`
     with turn as (
       update turns t set
-        next_sequence = t.next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint,
-        status = case when t.status = 'queued' then 'in_progress' else t.status end
+        next_sequence = t.next_sequence + ${SEQUENCES_PER_ATTEMPT}::bigint
       where ${owned(scope, 't')} and t.id = ${turnId}::text
-        and ((t.status in ('queued', 'in_progress') and not exists (
+        and ((t.status = 'in_progress' and not exists (
           select 1 from revoked_principals r where r.tenant_id = t.tenant_id and r.principal_id = t.principal_id)) or exists (
           select 1 from turn_steps s
           where s.tenant_id = t.tenant_id and s.turn_id = t.id and s.step = ${step}::integer and s.result is not null))
-      returning t.tenant_id, t.id, t.principal_id, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
+      returning t.tenant_id, t.id, t.principal_id, t.pending_steers,
+        t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
     claim as (
       insert into turn_steps as s (tenant_id, turn_id, step, principal_id, attempt, claimed_at)
       select tenant_id, id, ${step}::integer, principal_id, 1, ${new Date()}::timestamptz from turn
       on conflict (tenant_id, turn_id, step) do update set attempt = s.attempt + 1, claimed_at = excluded.claimed_at
       returning s.attempt, s.result)
-    select claim.attempt, claim.result, turn.first_sequence from turn, claim`.execute(connection);
+    select claim.attempt, claim.result, turn.first_sequence, turn.pending_steers from turn, claim`.execute(connection);
   return rows[0];
 }
 
@@ -90,38 +110,35 @@ export async function reserveSequence(connection: Connection, scope: Scope, turn
 /**
  * Everything a step leaves behind, in one statement; nothing at all when the attempt is no longer the newest. Each part finds
  * its row by the ids given, not by a join with the part before it: the planner would read all rows of the tenant for that.
+ *
+ * Messages that wait to join the turn keep it open; how many wait is read from its locked row, so none comes between.
  */
-export async function commitStep(connection: Connection, scope: Scope, commit: StepCommit): Promise<TurnRecord | null> {
+export async function commitStep(
+  connection: Connection,
+  scope: Scope,
+  commit: StepCommit,
+): Promise<CommittedStep | null> {
   const now = new Date();
   const spent = totalOf(commit.modelCalls);
   const { ending } = commit;
-  const { rows } = await sql<TurnRow>`
+  const mayGoOn = ending?.status === 'completed' && commit.result.clientCalls === 0;
+  const { rows } = await sql<CommittedRow>`
     with held as (
-      select tenant_id, id, principal_id, conversation_id from turns
-      where ${owned(scope)} and id = ${commit.turnId}::text and status in ('queued', 'in_progress')
+      select tenant_id, id, principal_id, conversation_id, pending_steers,
+        case when ${mayGoOn}::boolean and pending_steers > 0 then null else ${ending?.status ?? null}::text end as ending
+      from turns
+      where ${owned(scope)} and id = ${commit.turnId}::text and status = 'in_progress'
       for update),
     step as (
-      update turn_steps s set result = ${toJson(commit.result)}::jsonb, committed_at = ${now}::timestamptz
+      update turn_steps s set committed_at = ${now}::timestamptz,
+        result = ${toJson(commit.result)}::jsonb || case
+          when ${mayGoOn}::boolean and (select h.ending from held h) is null then ${GOES_ON}::jsonb else '{}'::jsonb end
       where ${owned(scope, 's')} and s.turn_id = ${commit.turnId}::text and s.step = ${commit.step}::integer
         and s.attempt = ${commit.attempt}::integer and s.result is null and exists (select 1 from held)
       returning s.tenant_id, s.turn_id as id, (select h.principal_id from held h) as principal_id,
         (select h.conversation_id from held h) as conversation_id),
     turn as (
-      update turns t set
-        input_tokens = t.input_tokens + ${spent.usage.inputTokens}::bigint,
-        cached_tokens = t.cached_tokens + ${spent.usage.cachedTokens}::bigint,
-        output_tokens = t.output_tokens + ${spent.usage.outputTokens}::bigint,
-        reasoning_tokens = t.reasoning_tokens + ${spent.usage.reasoningTokens}::bigint,
-        usage_estimated = t.usage_estimated or ${spent.usage.estimated}::boolean,
-        cost_micros = t.cost_micros + ${spent.costMicros}::bigint,
-        cost_incomplete = t.cost_incomplete or ${spent.costIncomplete}::boolean,
-        answered_by = coalesce(${commit.answeredBy}::text, t.answered_by),
-        status = coalesce(${ending?.status ?? null}::text, 'in_progress'),
-        error = ${errorJson(ending?.error ?? null)}::jsonb,
-        incomplete_reason = ${ending?.incompleteReason ?? null}::text,
-        completed_at = ${ending === null ? null : now}::timestamptz,
-        last_sequence = ${commit.lastSequence}::bigint
-      where ${owned(scope, 't')} and t.id = ${commit.turnId}::text and exists (select 1 from step)
+      ${turnAfter(scope, commit, spent, now)}
       returning ${sql.raw(TURN_COLUMNS)}),
     items_written as (
       insert into items (tenant_id, turn_id, step, index, principal_id, direction, item_id, type, data, text)
@@ -146,9 +163,35 @@ export async function commitStep(connection: Connection, scope: Scope, commit: S
       from step, jsonb_to_recordset(${toLedgerJson(commit.modelCalls)}::jsonb)
         as ${LEDGER_RECORD}),
     ${settleBudgets(scope, commit, 'step', sql`${spent.costMicros}::bigint`, now)},
-    head as (${moveHead(scope, commit.turnId, ending?.status ?? null, 'step', now)})
-    select * from turn`.execute(connection);
-  return rows[0] === undefined ? null : fromTurnRow(rows[0]);
+    head as (${moveHead(scope, commit.turnId, sql`(select h.ending from held h)`, 'step', now)})
+    select turn.*, (select h.pending_steers from held h) as pending_steers, (select has_waiting from head) as has_waiting
+    from turn`.execute(connection);
+  const [row] = rows;
+  if (row === undefined) return null;
+  const turn = fromTurnRow(row);
+  if (!isTerminal(turn.status)) return { turn, next: null };
+  const closed = { id: turn.id, conversationId: turn.conversationId, pendingSteers: row.pending_steers };
+  return { turn, next: await followUp(connection, scope, closed, row.has_waiting === true, now) };
+}
+
+/** What the step adds to its turn's row; with the part `held`, which says how the turn ends, if it does. */
+function turnAfter(scope: Scope, commit: StepCommit, spent: Spent, now: Date): RawBuilder<unknown> {
+  const { ending } = commit;
+  return sql`update turns t set
+      input_tokens = t.input_tokens + ${spent.usage.inputTokens}::bigint,
+      cached_tokens = t.cached_tokens + ${spent.usage.cachedTokens}::bigint,
+      output_tokens = t.output_tokens + ${spent.usage.outputTokens}::bigint,
+      reasoning_tokens = t.reasoning_tokens + ${spent.usage.reasoningTokens}::bigint,
+      usage_estimated = t.usage_estimated or ${spent.usage.estimated}::boolean,
+      cost_micros = t.cost_micros + ${spent.costMicros}::bigint,
+      cost_incomplete = t.cost_incomplete or ${spent.costIncomplete}::boolean,
+      answered_by = coalesce(${commit.answeredBy}::text, t.answered_by),
+      status = coalesce((select h.ending from held h), 'in_progress'),
+      error = ${errorJson(ending?.error ?? null)}::jsonb,
+      incomplete_reason = ${ending?.incompleteReason ?? null}::text,
+      completed_at = case when (select h.ending from held h) is not null then ${now}::timestamptz end,
+      last_sequence = case when (select h.ending from held h) is not null then ${commit.lastSequence}::bigint end
+    where ${owned(scope, 't')} and t.id = ${commit.turnId}::text and exists (select 1 from step)`;
 }
 
 /** Calls that are on the ledger already count once. */
@@ -186,11 +229,13 @@ export async function recordCalls(
     where ${owned(scope, 't')} and t.id = ${turnId}::text`.execute(connection);
 }
 
-function totalOf(calls: readonly ModelCallEntry[]): {
-  usage: typeof NO_USAGE;
-  costMicros: number;
-  costIncomplete: boolean;
-} {
+interface Spent {
+  readonly usage: typeof NO_USAGE;
+  readonly costMicros: number;
+  readonly costIncomplete: boolean;
+}
+
+function totalOf(calls: readonly ModelCallEntry[]): Spent {
   return {
     usage: calls.map((call) => call.usage).reduce(addUsage, NO_USAGE),
     costMicros: calls.reduce((sum, call) => sum + (call.costMicros ?? 0), 0),

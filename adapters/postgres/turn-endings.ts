@@ -2,34 +2,37 @@
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
 import { failure } from '../../domain/failures.js';
-import type { OpenTurn, TurnEnding } from '../../domain/ports/turn-store.js';
+import type { NextTurn, OpenTurn, TurnEnding } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import { isTerminal } from '../../domain/turn.js';
-import type { TerminalStatus, TurnRecord, TurnSettings, TurnStatus } from '../../domain/turn.js';
+import type { TurnRecord, TurnSettings, TurnStatus } from '../../domain/turn.js';
 import { freeHolds } from './budget-settlement.js';
 import type { Connection } from './database.js';
 import { objectColumn } from './json-columns.js';
 import { owned } from './ownership.js';
 import { readTurn } from './turn-path.js';
 import { errorJson } from './turn-rows.js';
+import { cancelQueued, followUp } from './waiting-turns.js';
 
 /**
  * The part of a closing statement that makes the closed turn the head of its conversation. A failed turn becomes no head:
- * the next message goes on from before it, as if it had not been asked.
+ * the next message goes on from before it, as if it had not been asked. Returns `has_waiting`.
+ * @param status how it ends; null where nothing closes.
  * @param source the part of the statement with the column conversation_id; empty when nothing closed.
  */
 export function moveHead(
   scope: Scope,
   turnId: string,
-  status: TerminalStatus | null,
+  status: RawBuilder<unknown>,
   source: string,
   now: Date,
 ): RawBuilder<unknown> {
   return sql`update conversations c set
-      head_turn_id = case when ${status}::text <> 'failed' then ${turnId}::text else c.head_turn_id end,
+      head_turn_id = case when ${status} <> 'failed' then ${turnId}::text else c.head_turn_id end,
       updated_at = ${now}::timestamptz
-    where ${status}::text is not null and ${owned(scope, 'c')}
-      and c.id = (select ended.conversation_id from ${sql.raw(source)} ended)`;
+    where ${status} is not null and ${owned(scope, 'c')}
+      and c.id = (select ended.conversation_id from ${sql.raw(source)} ended)
+    returning c.has_waiting`;
 }
 
 /** @returns the turn as it is now; closing happens once, whoever asks how often. */
@@ -38,20 +41,36 @@ export async function finishTurn(
   scope: Scope,
   turnId: string,
   ending: TurnEnding,
-): Promise<{ turn: TurnRecord; closedNow: boolean }> {
+): Promise<{ turn: TurnRecord; closedNow: boolean; next: NextTurn | null }> {
   // Locked first, in a statement of its own: what a step commits up to this moment is then seen by the closing statement.
-  const locked = await sql<{ status: TurnStatus }>`
-    select status from turns where ${owned(scope)} and id = ${turnId}::text for update`.execute(connection);
-  const closedNow = locked.rows[0] !== undefined && !isTerminal(locked.rows[0].status);
-  if (closedNow) await closeTurn(connection, scope, turnId, ending);
+  const locked = await sql<LockedRow>`
+    select status, conversation_id, pending_steers from turns
+    where ${owned(scope)} and id = ${turnId}::text for update`.execute(connection);
+  const [row] = locked.rows;
+  const closedNow = row !== undefined && !isTerminal(row.status);
+  let next: NextTurn | null = null;
+  if (closedNow && row.status === 'queued') await cancelQueued(connection, scope, turnId);
+  else if (closedNow) next = await closeTurn(connection, scope, turnId, row, ending);
   const turn = await readTurn(connection, scope, turnId);
   if (turn === null) throw failure('response.not-found', `there is no response ${turnId}; it may have been deleted`);
-  return { turn, closedNow };
+  return { turn, closedNow, next };
 }
 
-async function closeTurn(connection: Connection, scope: Scope, turnId: string, ending: TurnEnding): Promise<void> {
+interface LockedRow {
+  readonly status: TurnStatus;
+  readonly conversation_id: string | null;
+  readonly pending_steers: number;
+}
+
+async function closeTurn(
+  connection: Connection,
+  scope: Scope,
+  turnId: string,
+  locked: LockedRow,
+  ending: TurnEnding,
+): Promise<NextTurn | null> {
   const now = new Date();
-  await sql`
+  const { rows } = await sql<{ has_waiting: boolean }>`
     with closed as (
       update turns set status = ${ending.status}::text, error = ${errorJson(ending.error)}::jsonb,
         incomplete_reason = ${ending.incompleteReason}::text, completed_at = ${now}::timestamptz
@@ -73,7 +92,9 @@ async function closeTurn(connection: Connection, scope: Scope, turnId: string, e
       where ${owned(scope, 'a')} and a.turn_id = ${turnId}::text and a.status = 'pending'
         and (a.mode = 'wait' or ${ending.status}::text <> 'completed')),
     ${freeHolds(scope, turnId)}
-    ${moveHead(scope, turnId, ending.status, 'closed', now)}`.execute(connection);
+    ${moveHead(scope, turnId, sql`${ending.status}::text`, 'closed', now)}`.execute(connection);
+  const closed = { id: turnId, conversationId: locked.conversation_id, pendingSteers: locked.pending_steers };
+  return followUp(connection, scope, closed, rows[0]?.has_waiting === true, now);
 }
 
 /** Children and the conversation's head move up to the deleted turn's parent. */
@@ -117,7 +138,7 @@ export async function listOpenTurns(
   const afterTime = after === null ? null : new Date(after.createdAtMs);
   const { rows } = await sql<OpenTurnRow>`
     select tenant_id, principal_id, id, conversation_id, request_id, settings, created_at from turns
-    where status in ('queued', 'in_progress') and created_at < ${createdBefore}::timestamptz
+    where status = 'in_progress' and created_at < ${createdBefore}::timestamptz
       and (${afterTime}::timestamptz is null or (created_at, id) > (${afterTime}::timestamptz, ${after?.turnId ?? null}::text))
     order by created_at, id limit ${limit}::integer`.execute(connection);
   return rows.map((row) => ({

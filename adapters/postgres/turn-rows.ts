@@ -14,6 +14,8 @@ import type {
 import { nullableObjectColumn, objectColumn, toNullableJson } from './json-columns.js';
 import type { ItemTable, ToolCallTable, TurnTable } from './schema.js';
 
+/** Event numbers reserved per attempt: more than the events of any step, few enough that 2^53 is never near. */
+export const SEQUENCES_PER_ATTEMPT = 1_000_000;
 /** More than the search column reads; the whole text is in the item's data. */
 const SEARCH_TEXT_MAX_CHARS = 100_000;
 const GRAPHEMES = new Intl.Segmenter();
@@ -22,7 +24,17 @@ const TITLE_MAX_CHARS = 80;
 
 export type TurnRow = Pick<
   Selectable<TurnTable>,
-  Exclude<keyof TurnTable, 'depth' | 'idempotency_key' | 'request_hash' | 'next_sequence'>
+  Exclude<
+    keyof TurnTable,
+    | 'depth'
+    | 'idempotency_key'
+    | 'request_hash'
+    | 'next_sequence'
+    | 'queue_place'
+    | 'interrupts'
+    | 'pending_steers'
+    | 'steer_count'
+  >
 >;
 export type ItemRow = Omit<Selectable<ItemTable>, 'tenant_id' | 'principal_id' | 'item_id' | 'type' | 'text'>;
 export type ToolCallRow = Omit<Selectable<ToolCallTable>, 'tenant_id' | 'principal_id'>;
@@ -117,9 +129,15 @@ export function fromItemRow(row: ItemRow): StoredItem {
 }
 
 /** Items as one JSON text, for `jsonb_to_recordset`: one parameter and one statement however many there are. */
-export function toItemsJson(items: readonly Item[]): string {
+export function toItemsJson(items: readonly Item[], firstIndex = 0): string {
   return JSON.stringify(
-    items.map((item, index) => ({ index, item_id: item.id, type: item.type, data: item, text: toSearchText(item) })),
+    items.map((item, position) => ({
+      index: firstIndex + position,
+      item_id: item.id,
+      type: item.type,
+      data: item,
+      text: toSearchText(item),
+    })),
   );
 }
 

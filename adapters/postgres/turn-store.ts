@@ -11,6 +11,7 @@ import { claimTool, commitTool } from './tool-call-writes.js';
 import { finishTurn, listOpenTurns, purgeUnstoredTurns, removeTurn } from './turn-endings.js';
 import { loadStepContext, pagePath, readFullResult, readOutput, readTurn } from './turn-path.js';
 import { toSearchText } from './turn-rows.js';
+import { beginNext, cancelQueued, listStrandedTurns, readQueuePosition } from './waiting-turns.js';
 
 /** The store of turns over a migrated database. Safe to make more than once. */
 export function createTurnStore(database: Database): TurnStore {
@@ -32,6 +33,11 @@ export function createTurnStore(database: Database): TurnStore {
     commitTool: (scope, receipt) => database.write(scope, (connection) => commitTool(connection, scope, receipt)),
     finish: (scope, turnId, ending) =>
       database.write(scope, (connection) => finishTurn(connection, scope, turnId, ending)),
+    cancelQueued: (scope, turnId) => database.write(scope, (connection) => cancelQueued(connection, scope, turnId)),
+    findQueuePosition: (scope, turnId) =>
+      database.read(scope, (connection) => readQueuePosition(connection, scope, turnId)),
+    beginNext: (scope, conversationId) =>
+      database.write(scope, (connection) => beginNext(connection, scope, conversationId)),
     reserveSequence: (scope, turnId) =>
       database.write(scope, (connection) => reserveSequence(connection, scope, turnId)),
     recordLastSequence: (scope, turnId, lastSequence) =>
@@ -56,6 +62,8 @@ export function createTurnStore(database: Database): TurnStore {
     remove: (scope, turnId) => database.write(scope, (connection) => removeTurn(connection, scope, turnId)),
     listOpen: (olderThanMs, limit, after) =>
       database.system((connection) => listOpenTurns(connection, new Date(Date.now() - olderThanMs), limit, after)),
+    listStranded: (olderThanMs, limit) =>
+      database.system((connection) => listStrandedTurns(connection, new Date(Date.now() - olderThanMs), limit)),
     purgeUnstored: (endedBeforeMs, limit) =>
       database.system((connection) => purgeUnstoredTurns(connection, new Date(endedBeforeMs), limit)),
   };

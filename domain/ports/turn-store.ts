@@ -5,6 +5,7 @@
 import type { Item } from '../item.js';
 import type { TokenUsage } from '../pricing.js';
 import type { Scope } from '../scope.js';
+import type { OnConflict, PickedUpSteer, Steer } from '../steer.js';
 import type { ToolCallRecord } from '../tool.js';
 import type { CallModelResult } from '../turn-contract.js';
 import type { IncompleteReason, StoredItem, TerminalStatus, TurnError, TurnRecord, TurnSettings } from '../turn.js';
@@ -28,6 +29,8 @@ export interface NewTurn {
   readonly fork?: ForkedSteps;
   /** False: no model of its chain has a known price, which a budget may forbid. */
   readonly priced?: boolean;
+  /** What happens when another turn of the conversation runs; left out: `reject`. */
+  readonly onConflict?: OnConflict;
 }
 
 /** What a forked turn takes over from the turn it is forked from. */
@@ -43,8 +46,27 @@ export interface ForkedSteps {
 
 export type AcceptOutcome =
   | { readonly kind: 'accepted'; readonly turn: TurnRecord }
+  /** It waits for the running turn; with `interrupts`, the id of the turn that is to be stopped for it. */
+  | { readonly kind: 'queued'; readonly turn: TurnRecord; readonly interrupts: string | null }
+  /** No turn of its own: the message joins `turn`, or (seen again by its key) went on in it. */
+  | { readonly kind: 'steered'; readonly turn: TurnRecord; readonly steer: Steer }
   /** The same Idempotency-Key with the same body: the turn it made. */
   | { readonly kind: 'replayed'; readonly turn: TurnRecord };
+
+/** A turn that began in the transaction that closed the one before it: its step 1 is claimed and nobody works on it yet. */
+export interface NextTurn {
+  readonly turn: TurnRecord;
+  readonly claim: StepClaim;
+  /** When it was its turn; its limits of time count from here. */
+  readonly startedAtMs: number;
+}
+
+/** What a commit left behind. */
+export interface CommittedStep {
+  /** Still `in_progress` although an ending was given: messages wait, and the turn goes on with them. */
+  readonly turn: TurnRecord;
+  readonly next: NextTurn | null;
+}
 
 /** Everything a model step is built from. */
 export interface StepContext {
@@ -71,6 +93,8 @@ export interface StepClaim {
   readonly firstSequence: number;
   /** The committed result of the step, when an earlier attempt got that far; then there is nothing left to do. */
   readonly committed: CallModelResult | null;
+  /** Messages that joined the turn before this step, in order; absent when there are none. */
+  readonly steers?: readonly PickedUpSteer[];
 }
 
 /** One call to a provider, for the usage ledger. */
@@ -103,7 +127,10 @@ export interface StepCommit extends StepRef {
   /** Null: no model was asked. */
   readonly answeredBy: string | null;
   readonly result: CallModelResult;
-  /** Close the turn in the same transaction. */
+  /**
+   * Close the turn in the same transaction. A turn that is `completed` without calls for the client does not close while
+   * messages wait to join it: then the result is stored as `calls` with none of them, and the turn goes on.
+   */
   readonly ending: TurnEnding | null;
   /** With `ending`: the number the terminal event will have. */
   readonly lastSequence: number | null;
@@ -152,11 +179,22 @@ export interface OpenTurn {
   readonly createdAtMs: number;
 }
 
+/** A conversation with turns that wait although none runs, and turns that still run although another interrupted them. */
+export interface StrandedTurn {
+  readonly tenantId: string;
+  readonly turnId: string;
+  readonly conversationId: string;
+  /** The turn to be stopped for it; null: nothing runs, it can begin. */
+  readonly interrupts: string | null;
+}
+
 export interface TurnStore {
   /**
-   * One transaction: the turn with its input items, and step 1 claimed as attempt 1.
-   * @throws `conversation.not-found`, `conversation.busy` (message names the running turn), `response.not-found`
-   *   (unknown parent, param `previous_response_id`), `response.still-running` (parent not ended),
+   * One transaction: the turn with its input items, and step 1 claimed as attempt 1. Where another turn runs, what
+   * `onConflict` says: the turn waits as `queued`, or its input joins the running one. Turns that wait begin in the order
+   * in which they came, those that interrupt first.
+   * @throws `conversation.not-found`, `conversation.busy` (message names the running turn), `conversation.queue-full`,
+   *   `response.not-found` (unknown parent, param `previous_response_id`), `response.still-running` (parent not ended),
    *   `request.idempotency-mismatch`, `budget.exhausted` (with the time until it begins anew), `budget.unpriced-model`,
    *   `user.revoked`.
    */
@@ -169,12 +207,14 @@ export interface TurnStore {
   /** @returns null for an unknown turn. */
   loadContext(scope: Scope, turnId: string): Promise<StepContext | null>;
   /**
-   * Take a step for a new attempt (attempt number + 1), fencing all earlier ones; marks the turn `in_progress`.
-   * @throws `turn.cancelled` when the turn has already ended, `user.revoked` when its owner was revoked meanwhile.
+   * Take a step for a new attempt (attempt number + 1), fencing all earlier ones. Messages that wait to join the turn
+   * become input items after the output of the step before.
+   * @throws `turn.cancelled` when the turn does not run: it has ended, or it has not begun; `user.revoked` when its owner
+   *   was revoked meanwhile.
    */
   claimStep(scope: Scope, step: StepRef): Promise<StepClaim>;
-  /** @returns the turn as it is now; null when a newer attempt holds the step or the turn has ended: nothing was written. */
-  commitStep(scope: Scope, commit: StepCommit): Promise<TurnRecord | null>;
+  /** @returns null when a newer attempt holds the step or the turn has ended: nothing was written. */
+  commitStep(scope: Scope, commit: StepCommit): Promise<CommittedStep | null>;
   /** Book the calls of an attempt that ended without a commit, and add them to the turn's sums. Safe to repeat. */
   recordCalls(
     scope: Scope,
@@ -186,10 +226,21 @@ export interface TurnStore {
   commitTool(scope: Scope, receipt: ToolReceipt): Promise<boolean>;
   /**
    * Close a turn that is not closed; items still in progress become `incomplete`, calls without receipt
-   * `cancelled`, but for an unkeyed one that was begun: `outcome_unknown`.
-   * @returns the turn as it is now, and whether this call closed it.
+   * `cancelled`, but for an unkeyed one that was begun: `outcome_unknown`. Messages that waited to join it become a turn
+   * of their own.
+   * @returns the turn as it is now, whether this call closed it, and the turn that begins in its place.
    */
-  finish(scope: Scope, turnId: string, ending: TurnEnding): Promise<{ turn: TurnRecord; closedNow: boolean }>;
+  finish(
+    scope: Scope,
+    turnId: string,
+    ending: TurnEnding,
+  ): Promise<{ turn: TurnRecord; closedNow: boolean; next: NextTurn | null }>;
+  /** Take a turn out of the queue: it ends `cancelled` and never runs. @returns null when it does not wait (any more). */
+  cancelQueued(scope: Scope, turnId: string): Promise<TurnRecord | null>;
+  /** 1 for the turn that begins next; null when it does not wait. */
+  findQueuePosition(scope: Scope, turnId: string): Promise<number | null>;
+  /** Begin the turn that waits first in a conversation where none runs; null: none waits, or one runs. Safe to repeat. */
+  beginNext(scope: Scope, conversationId: string): Promise<NextTurn | null>;
   /** Reserve a block of event numbers for a log that was lost. @returns its first number, above all given out before. */
   reserveSequence(scope: Scope, turnId: string): Promise<number>;
   /** Record the number of the terminal event, once it is published. */
@@ -204,7 +255,7 @@ export interface TurnStore {
    */
   remove(scope: Scope, turnId: string): Promise<boolean>;
   /**
-   * System-wide, oldest first: turns without a terminal state whose age is more than `olderThanMs`.
+   * System-wide, oldest first: running turns whose age is more than `olderThanMs`.
    * @param after the last turn of the page before; null for the first page.
    */
   listOpen(
@@ -212,6 +263,8 @@ export interface TurnStore {
     limit: number,
     after: Pick<OpenTurn, 'createdAtMs' | 'turnId'> | null,
   ): Promise<readonly OpenTurn[]>;
+  /** System-wide, oldest first: waiting turns whose age is more than `olderThanMs` and for which something is to be done. */
+  listStranded(olderThanMs: number, limit: number): Promise<readonly StrandedTurn[]>;
   /**
    * System-wide: delete turns with `store: false` that ended before `endedBeforeMs` (since the epoch). Turns in a
    * conversation stay: the conversation keeps them. @returns how many.

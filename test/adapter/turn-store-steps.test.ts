@@ -43,7 +43,7 @@ describeOnDatabases('turn store: steps and calls', (open) => {
     expect(await turns.get(scope, turn.id)).toMatchObject({ status: 'in_progress', costMicros: 0, answeredBy: null });
     expect(
       await turns.commitStep(scope, aStepCommit({ turnId: turn.id, attempt: 2, items: [anAnswer('fresh')] })),
-    ).toEqual(await turns.get(scope, turn.id));
+    ).toEqual({ turn: await turns.get(scope, turn.id), next: null });
     expect(textsOf(await turns.output(scope, turn.id))).toEqual(['fresh']);
   });
 

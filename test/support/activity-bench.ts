@@ -78,6 +78,7 @@ export async function anAcceptedTurn(
     logger: createRecordingLogger().logger,
     metrics: createMetrics().metrics,
     toolTaskQueue: 'tools',
+    beginNext: async () => undefined,
   };
   const pinned = made.map(({ name, schemaHash }) => ({ name, schemaHash }));
   const outcome = await deps.turns.accept(

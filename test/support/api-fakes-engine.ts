@@ -3,6 +3,8 @@
  * said by the last user text: `wait` holds until released or cancelled, `fail` fails, `limit` ends at a limit, `reason`
  * thinks first, `again <text>` retries its step after the first words, `call` calls the client's first function.
  */
+import { beginNext } from '../../activities/begin-next.js';
+import { createTurnStarter } from '../../activities/turn-starter.js';
 import type { TurnEventDraft } from '../../domain/event.js';
 import { isFailure } from '../../domain/failures.js';
 import { newId } from '../../domain/ids.js';
@@ -10,11 +12,12 @@ import type { FunctionCallItem, OutputItem, OutputMessageItem, ReasoningItem } f
 import { itemText } from '../../domain/item.js';
 import type { EventLog } from '../../domain/ports/event-log.js';
 import type { StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
-import type { TurnEnding, TurnStore } from '../../domain/ports/turn-store.js';
+import type { NextTurn, TurnEnding, TurnStore } from '../../domain/ports/turn-store.js';
 import { toResponseResource } from '../../domain/response-resource.js';
 import type { Scope } from '../../domain/scope.js';
 import type { TurnRecord } from '../../domain/turn.js';
 import { isTerminal } from '../../domain/turn.js';
+import { silentLogger } from './silent-logger.js';
 import { aModelCall, aStepResult } from './turn-builders.js';
 
 export interface ScriptedEngine extends TurnEngine {
@@ -32,6 +35,8 @@ export interface ScriptedEngine extends TurnEngine {
 interface Stage {
   readonly turns: TurnStore;
   readonly events: EventLog;
+  /** A turn that waited begins. */
+  readonly onNext: (next: NextTurn) => void;
 }
 
 const TERMINAL = {
@@ -103,7 +108,7 @@ async function end(
 ): Promise<void> {
   const ref = { tenantId: scope.tenantId, turnId };
   const usage = { inputTokens: 11, cachedTokens: 2, outputTokens: 7, reasoningTokens: 0, estimated: false };
-  const turn = await stage.turns.commitStep(scope, {
+  const committed = await stage.turns.commitStep(scope, {
     turnId,
     step: 1,
     attempt: 1,
@@ -115,7 +120,10 @@ async function end(
     ending,
     lastSequence: null,
   });
-  if (turn === null || !isTerminal(turn.status)) return;
+  if (committed === null) return;
+  const { turn, next } = committed;
+  if (next !== null) stage.onNext(next);
+  if (!isTerminal(turn.status)) return;
   const response = toResponseResource(turn, items);
   const last = await stage.events.append(ref, { part: 'end', attempt: 1 }, [{ type: TERMINAL[turn.status], response }]);
   await stage.turns.recordLastSequence(scope, turnId, last);
@@ -193,13 +201,19 @@ async function playAnswer(
   await end(stage, scope, turnId, [...thoughts, item], ending);
 }
 
-export function createScriptedEngine(stage: Stage): ScriptedEngine {
+export function createScriptedEngine(parts: Omit<Stage, 'onNext'>): ScriptedEngine {
   const started: StartTurn[] = [];
   const playing = new Set<Promise<void>>();
   const waiting: (() => void)[] = [];
   let startError: Error | null = null;
   let refused = 0;
-
+  const stage: Stage = {
+    ...parts,
+    onNext: (next) => {
+      const starter = createTurnStarter({ engine, logger: silentLogger });
+      void beginNext({ events: parts.events, starter, logger: silentLogger, headStart: null }, next);
+    },
+  };
   const play = async (start: StartTurn): Promise<void> => {
     const { tenantId, turnId } = start.input;
     const scope: Scope = { tenantId, principalId: start.principalId, scopes: ['write'] };
@@ -227,7 +241,7 @@ export function createScriptedEngine(stage: Stage): ScriptedEngine {
     else await playAnswer(stage, scope, turnId, text, write, hold);
   };
 
-  return {
+  const engine: ScriptedEngine = {
     started,
     release() {
       for (const go of waiting.splice(0)) go();
@@ -257,4 +271,5 @@ export function createScriptedEngine(stage: Stage): ScriptedEngine {
     progress: async () => null,
     ping: async () => ({ latencyMs: 1, version: 'scripted' }),
   };
+  return engine;
 }

@@ -4,10 +4,11 @@ import { createApiKeyStore } from '../../adapters/postgres/api-key-store.js';
 import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
 import type { Database } from '../../adapters/postgres/database.js';
 import { createFileIndex } from '../../adapters/postgres/file-index.js';
+import { createSteerStore } from '../../adapters/postgres/steer-store.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { newId } from '../../domain/ids.js';
 import type { Scope } from '../../domain/scope.js';
-import { aCallingStep, aMessage, aNewTurn, aToolItem } from './turn-builders.js';
+import { aCallingStep, aMessage, aNewSteer, aNewTurn, aToolItem } from './turn-builders.js';
 
 /** Every table; a new one is added here, with a row of it in `fillTables`. */
 export const TABLES = [
@@ -22,6 +23,7 @@ export const TABLES = [
   'api_keys',
   'files',
   'revoked_principals',
+  'steers',
   'tenant_keys',
   'turn_credentials',
   'audit_log',
@@ -74,6 +76,7 @@ export async function fillTables(
   );
   const item = aToolItem();
   await turns.commitStep(scope, aCallingStep(turn.id, item));
+  await createSteerStore(database).add(scope, aNewSteer(turn.id, 'secret too'));
   await createApiKeyStore(database).create(scope, {
     id: newId('apiKey'),
     principalId: scope.principalId,

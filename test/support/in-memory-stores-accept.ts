@@ -1,10 +1,11 @@
 /** Where a new turn goes and what speaks against it, as the port says. */
 import { failure } from '../../domain/failures.js';
 import { NO_USAGE } from '../../domain/pricing.js';
-import type { NewTurn } from '../../domain/ports/turn-store.js';
+import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import { isTerminal } from '../../domain/turn.js';
 import type { TurnRecord } from '../../domain/turn.js';
+import { steerByKey } from './in-memory-stores-pending.js';
 import { conversationOf, rowOf, runningIn } from './in-memory-stores-tables.js';
 import type { MemoryTables } from './in-memory-stores-tables.js';
 
@@ -53,7 +54,9 @@ function requireParent(tables: MemoryTables, scope: Scope, turn: NewTurn): TurnR
       { param },
     );
   }
-  if (!isTerminal(parent.status)) throw failure('response.still-running', `${parent.id} has not ended`, { param });
+  const mayWait = (turn.onConflict ?? 'reject') !== 'reject' && parent.status === 'in_progress';
+  if (!isTerminal(parent.status) && !mayWait)
+    throw failure('response.still-running', `${parent.id} has not ended`, { param });
   return parent;
 }
 
@@ -67,6 +70,28 @@ export function placeFor(tables: MemoryTables, scope: Scope, turn: NewTurn): Pla
     throw failure('conversation.not-found', `there is no conversation ${conversationId}`, { param: 'conversation' });
   }
   const running = runningIn(tables, conversationId);
-  if (running !== null) throw failure('conversation.busy', `${running.id} is still running in ${conversationId}`);
+  if (running !== null && (turn.onConflict ?? 'reject') === 'reject') {
+    throw failure('conversation.busy', `${running.id} is still running in ${conversationId}`);
+  }
   return { conversationId, parentId: turn.parentId === undefined ? conversation.headTurnId : turn.parentId };
+}
+
+/** What the key made before. @throws `request.idempotency-mismatch`. */
+export function replayOf(tables: MemoryTables, scope: Scope, turn: NewTurn): AcceptOutcome | null {
+  if (turn.idempotencyKey === null) return null;
+  const made = [...tables.turns.values()].find(
+    (row) =>
+      row.turn.tenantId === scope.tenantId &&
+      row.turn.principalId === scope.principalId &&
+      row.idempotencyKey === turn.idempotencyKey,
+  );
+  const sent = steerByKey(tables, scope, turn.idempotencyKey);
+  const hash = made?.requestHash ?? sent?.requestHash;
+  if (hash === undefined) return null;
+  if (hash !== turn.requestHash) {
+    throw failure('request.idempotency-mismatch', 'this Idempotency-Key came with another body before; use a new key');
+  }
+  if (made !== undefined) return { kind: 'replayed', turn: made.turn };
+  const answering = sent === null ? null : rowOf(tables, scope, sent.steer.answeredBy);
+  return sent === null || answering === null ? null : { kind: 'steered', turn: answering.turn, steer: sent.steer };
 }

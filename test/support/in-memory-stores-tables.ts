@@ -2,12 +2,12 @@
 import type { Ledger } from '../../domain/budget-ledger.js';
 import type { ApprovalRecord } from '../../domain/ports/approval-store.js';
 import type { Conversation } from '../../domain/ports/conversation-store.js';
-import type { ItemPage, PageQuery } from '../../domain/ports/turn-store.js';
+import type { ItemPage, NewTurn, PageQuery } from '../../domain/ports/turn-store.js';
 import { seesWholeTenant } from '../../domain/scope.js';
 import type { Owner, Scope } from '../../domain/scope.js';
+import type { Steer } from '../../domain/steer.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
-import { isTerminal } from '../../domain/turn.js';
 import type { StoredItem, TurnRecord } from '../../domain/turn.js';
 
 export interface StepRow {
@@ -23,6 +23,35 @@ export interface TurnRow {
   readonly idempotencyKey: string | null;
   readonly requestHash: string;
   nextSequence: number;
+  /** Order among those that wait. */
+  readonly queuePlace: number;
+  readonly interrupts: string | null;
+}
+
+/** A turn's row from what was asked for. */
+export function toTurnRow(
+  turn: TurnRecord,
+  asked: Pick<NewTurn, 'input' | 'idempotencyKey' | 'requestHash'>,
+  state: Pick<TurnRow, 'steps'> & Partial<Pick<TurnRow, 'queuePlace' | 'interrupts'>>,
+): TurnRow {
+  const items = asked.input.map((item, index): StoredItem => ({
+    turnId: turn.id,
+    step: 0,
+    index,
+    direction: 'input',
+    item,
+  }));
+  const { idempotencyKey, requestHash } = asked;
+  const none = { calls: [], nextSequence: BLOCK, queuePlace: 0, interrupts: null };
+  return { ...none, turn, items, idempotencyKey, requestHash, ...state };
+}
+
+export interface SteerRow {
+  readonly tenantId: string;
+  readonly principalId: string;
+  steer: Steer;
+  readonly idempotencyKey: string | null;
+  readonly requestHash: string;
 }
 
 export interface ApprovalRow {
@@ -37,13 +66,20 @@ export interface MemoryTables {
   readonly conversations: Map<string, { tenantId: string; value: Conversation }>;
   /** By tenant. */
   readonly ledgers: Map<string, Ledger>;
+  readonly steers: Map<string, SteerRow>;
 }
 
 /** Event numbers per attempt. */
 export const BLOCK = 1_000_000;
 
 export function createMemoryTables(): MemoryTables {
-  return { approvals: new Map(), turns: new Map(), conversations: new Map(), ledgers: new Map() };
+  return {
+    approvals: new Map(),
+    turns: new Map(),
+    conversations: new Map(),
+    ledgers: new Map(),
+    steers: new Map(),
+  };
 }
 
 /** The owner's, or whoever sees the whole tenant. */
@@ -69,7 +105,7 @@ export function setConversation(tables: MemoryTables, scope: Scope, value: Conve
 
 export function runningIn(tables: MemoryTables, conversationId: string): TurnRecord | null {
   const rows = [...tables.turns.values()].map((row) => row.turn);
-  return rows.find((turn) => turn.conversationId === conversationId && !isTerminal(turn.status)) ?? null;
+  return rows.find((turn) => turn.conversationId === conversationId && turn.status === 'in_progress') ?? null;
 }
 
 /** Rows from the root to the turn. */

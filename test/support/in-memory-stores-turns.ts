@@ -3,23 +3,43 @@
  * conversation, fencing by attempt, tenants that do not see each other.
  */
 import { failure } from '../../domain/failures.js';
+import { newId } from '../../domain/ids.js';
 import { addUsage } from '../../domain/pricing.js';
 import type { TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { ToolCallRecord } from '../../domain/tool.js';
 import { isTerminal } from '../../domain/turn.js';
-import type { StoredItem } from '../../domain/turn.js';
 import { copiedSteps } from './in-memory-forks.js';
 import { freeHolds, isBudgeted, requireMoney, settleCalls } from './in-memory-budgets.js';
 import { withdrawApprovals } from './in-memory-approvals.js';
-import { placeFor, toTurn } from './in-memory-stores-accept.js';
-import { BLOCK, conversationOf, inOrder, pageOf, pathTo, rowOf, setConversation } from './in-memory-stores-tables.js';
+import { placeFor, replayOf, toTurn } from './in-memory-stores-accept.js';
+import {
+  addSteer,
+  beginNext,
+  cancelQueued,
+  enqueue,
+  followUp,
+  keepsOpen,
+  queuePositionOf,
+  takeSteers,
+} from './in-memory-stores-pending.js';
+import {
+  BLOCK,
+  conversationOf,
+  inOrder,
+  pageOf,
+  pathTo,
+  rowOf,
+  runningIn,
+  setConversation,
+  toTurnRow,
+} from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
 
 export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
   const open = (scope: Scope, id: string): TurnRow | null => {
     const row = rowOf(tables, scope, id);
-    return row === null || isTerminal(row.turn.status) ? null : row;
+    return row?.turn.status === 'in_progress' ? row : null;
   };
   const close = (scope: Scope, row: TurnRow, ending: Parameters<TurnStore['finish']>[2]): void => {
     row.turn = { ...row.turn, ...ending, completedAtMs: Date.now() };
@@ -40,38 +60,20 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
   };
   return {
     async accept(scope, turn) {
-      const same = [...tables.turns.values()].find(
-        (row) =>
-          row.turn.tenantId === scope.tenantId &&
-          row.turn.principalId === scope.principalId &&
-          turn.idempotencyKey !== null &&
-          row.idempotencyKey === turn.idempotencyKey,
-      );
-      if (same !== undefined) {
-        if (same.requestHash === turn.requestHash) return { kind: 'replayed', turn: same.turn };
-        throw failure(
-          'request.idempotency-mismatch',
-          'this Idempotency-Key came with another body before; use a new key',
-        );
-      }
+      const known = replayOf(tables, scope, turn);
+      if (known !== null) return known;
       const record = toTurn(scope, turn, placeFor(tables, scope, turn));
       requireMoney(tables, scope, turn.priced ?? true);
+      const running = record.conversationId === null ? null : runningIn(tables, record.conversationId);
+      const joins = turn.onConflict === 'steer' && (turn.parentId === undefined || turn.parentId === running?.id);
+      if (running !== null && joins) {
+        const steer = addSteer(tables, scope, { ...turn, id: newId('steer'), turnId: running.id, items: turn.input });
+        return { kind: 'steered', turn: running, steer };
+      }
+      if (running !== null) return enqueue(tables, turn, record, running);
+      const row = toTurnRow(record, turn, { steps: new Map() });
       const copied = copiedSteps(tables, turn);
-      const input = turn.input.map((item, index): StoredItem => ({
-        turnId: turn.id,
-        step: 0,
-        index,
-        direction: 'input',
-        item,
-      }));
-      tables.turns.set(turn.id, {
-        turn: record,
-        ...copied,
-        items: [...copied.items, ...input],
-        idempotencyKey: turn.idempotencyKey,
-        requestHash: turn.requestHash,
-        nextSequence: BLOCK,
-      });
+      tables.turns.set(turn.id, { ...row, ...copied, items: [...copied.items, ...row.items] });
       return { kind: 'accepted', turn: record };
     },
     get: async (scope, id) => rowOf(tables, scope, id)?.turn ?? null,
@@ -98,13 +100,16 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const next = { ...held, attempt: held.attempt + 1 };
       row.steps.set(step, next);
       row.nextSequence += BLOCK;
-      return { attempt: next.attempt, firstSequence: row.nextSequence - BLOCK, committed: next.result };
+      const claim = { attempt: next.attempt, firstSequence: row.nextSequence - BLOCK, committed: next.result };
+      const steers = next.result === null ? takeSteers(tables, row, step) : [];
+      return steers.length === 0 ? claim : { ...claim, steers: steers.map(({ id, items }) => ({ id, items })) };
     },
     async commitStep(scope, commit) {
       const row = open(scope, commit.turnId);
       const step = row?.steps.get(commit.step);
       if (row === null || step?.attempt !== commit.attempt || step.result !== null) return null;
-      step.result = commit.result;
+      const goesOn = keepsOpen(tables, commit);
+      step.result = goesOn ? { ...commit.result, outcome: 'calls', status: null } : commit.result;
       settleCalls(tables, row.turn, commit);
       row.items.push(
         ...commit.items.map((item, index) => ({
@@ -131,9 +136,10 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
         answeredBy: commit.answeredBy ?? row.turn.answeredBy,
         usage: commit.modelCalls.map((made) => made.usage).reduce(addUsage, row.turn.usage),
       };
-      if (commit.ending !== null) close(scope, row, commit.ending);
+      if (commit.ending === null || goesOn) return { turn: row.turn, next: null };
+      close(scope, row, commit.ending);
       row.turn = { ...row.turn, lastSequence: commit.lastSequence };
-      return row.turn;
+      return { turn: row.turn, next: followUp(tables, scope, row.turn) };
     },
     async recordCalls(scope, attempt) {
       const { turnId, modelCalls } = attempt;
@@ -170,9 +176,23 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
     async finish(scope, id, ending) {
       const row = rowOf(tables, scope, id);
       if (row === null) throw failure('response.not-found', `there is no response ${id}`);
-      if (isTerminal(row.turn.status)) return { turn: row.turn, closedNow: false };
+      if (isTerminal(row.turn.status)) return { turn: row.turn, closedNow: false, next: null };
+      if (cancelQueued(tables, scope, id) !== null) return { turn: row.turn, closedNow: true, next: null };
       close(scope, row, ending);
-      return { turn: row.turn, closedNow: true };
+      return { turn: row.turn, closedNow: true, next: followUp(tables, scope, row.turn) };
+    },
+    cancelQueued: async (scope, id) => cancelQueued(tables, scope, id),
+    findQueuePosition: async (scope, id) => queuePositionOf(tables, scope, id),
+    beginNext: async (scope, conversationId) => beginNext(tables, scope, conversationId),
+    async listStranded(_olderThanMs, limit) {
+      const rows = [...tables.turns.values()].filter(({ turn }) => turn.status === 'queued');
+      const stranded = rows.flatMap(({ turn, interrupts }) => {
+        const { tenantId, id: turnId, conversationId } = turn;
+        const running = conversationId === null ? null : runningIn(tables, conversationId);
+        const isDue = conversationId !== null && (running === null || running.id === interrupts);
+        return isDue ? [{ tenantId, turnId, conversationId, interrupts: running?.id ?? null }] : [];
+      });
+      return stranded.slice(0, limit);
     },
     async reserveSequence(scope, id) {
       const row = rowOf(tables, scope, id);
@@ -211,7 +231,7 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
     },
     async listOpen(olderThanMs, limit, after) {
       const turns = [...tables.turns.values()].map((row) => row.turn);
-      const old = turns.filter((turn) => !isTerminal(turn.status) && turn.createdAtMs <= Date.now() - olderThanMs);
+      const old = turns.filter((turn) => turn.status === 'in_progress' && turn.createdAtMs <= Date.now() - olderThanMs);
       const from = after === null ? 0 : old.findIndex((turn) => turn.id === after.turnId) + 1;
       return old.slice(from, from + limit).map((turn) => ({ ...turn, turnId: turn.id }));
     },

@@ -8,17 +8,10 @@ import type { FileRecord, FileStore } from '../../domain/ports/file-store.js';
 import type { UsageStore } from '../../domain/ports/usage-store.js';
 import { addUsage, NO_USAGE } from '../../domain/pricing.js';
 import type { Owner, Scope } from '../../domain/scope.js';
+import { isTerminal } from '../../domain/turn.js';
 import type { StoredItem } from '../../domain/turn.js';
 import { aTurn } from './turn-builders.js';
-import {
-  conversationOf,
-  inOrder,
-  isMine,
-  pageOf,
-  pathTo,
-  runningIn,
-  setConversation,
-} from './in-memory-stores-tables.js';
+import { conversationOf, inOrder, isMine, pageOf, pathTo, setConversation } from './in-memory-stores-tables.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
 
 const toRow = (turn: TurnRow['turn'], items: readonly StoredItem[]): TurnRow => ({
@@ -29,13 +22,17 @@ const toRow = (turn: TurnRow['turn'], items: readonly StoredItem[]): TurnRow => 
   idempotencyKey: null,
   requestHash: '',
   nextSequence: 0,
+  queuePlace: 0,
+  interrupts: null,
 });
 
 export function createInMemoryConversationStore(tables: MemoryTables): ConversationStore {
   const turnsOf = (id: string): TurnRow[] => [...tables.turns.values()].filter((row) => row.turn.conversationId === id);
   const requireIdle = (id: string): void => {
-    const running = runningIn(tables, id);
-    if (running !== null) throw failure('conversation.busy', `${running.id} is still running in ${id}`);
+    const running = [...tables.turns.values()]
+      .map((row) => row.turn)
+      .find((turn) => turn.conversationId === id && !isTerminal(turn.status));
+    if (running !== undefined) throw failure('conversation.busy', `${running.id} is still running in ${id}`);
   };
   const snippetOf = (conversation: Conversation, q: string): string | null => {
     const texts = [
@@ -131,7 +128,12 @@ export function createInMemoryConversationStore(tables: MemoryTables): Conversat
       const conversation = conversationOf(tables, scope, id);
       return conversation === null
         ? null
-        : { conversation, turns: turnsOf(id).map((row) => ({ turn: row.turn, items: inOrder(row.items) })) };
+        : {
+            conversation,
+            turns: turnsOf(id)
+              .filter(({ turn }) => turn.status !== 'queued')
+              .map((row) => ({ turn: row.turn, items: inOrder(row.items) })),
+          };
     },
     async import(scope, bundle) {
       const id = newId('conversation');

@@ -1,9 +1,11 @@
 /** Stores over a test database with a tenant of their own, and the few moves that most tests of stores begin with. */
 import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
+import { createSteerStore } from '../../adapters/postgres/steer-store.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { newId } from '../../domain/ids.js';
 import { itemText } from '../../domain/item.js';
 import type { ConversationStore } from '../../domain/ports/conversation-store.js';
+import type { SteerStore } from '../../domain/ports/steer-store.js';
 import type { NewTurn, TurnStore } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { StoredItem, TurnRecord } from '../../domain/turn.js';
@@ -13,6 +15,7 @@ import { aMessage, anAnswer, aNewTurn, aStepCommit } from './turn-builders.js';
 export interface StoreBench {
   readonly turns: TurnStore;
   readonly conversations: ConversationStore;
+  readonly steers: SteerStore;
   readonly scope: Scope;
   /** @returns the id of a new conversation. */
   aConversation(title?: string): Promise<string>;
@@ -29,6 +32,7 @@ export async function aStoreBench({ database, newScope }: TestDatabase): Promise
   return {
     turns,
     conversations,
+    steers: createSteerStore(database),
     scope,
     aConversation: async (title) => {
       const made = await conversations.create(scope, { id: newId('conversation'), title: title ?? null, metadata: {} });

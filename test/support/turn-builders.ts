@@ -3,6 +3,7 @@ import { newId } from '../../domain/ids.js';
 import type { GenericToolCallItem, InputMessageItem, OutputMessageItem } from '../../domain/item.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { NO_USAGE } from '../../domain/pricing.js';
+import type { NewSteer } from '../../domain/ports/steer-store.js';
 import type { ModelCallEntry, NewTurn, StepCommit, ToolReceipt, TurnEnding } from '../../domain/ports/turn-store.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
@@ -200,6 +201,19 @@ export function aReceipt(turnId: string, changes: Partial<ToolReceipt> = {}): To
     error: null,
     durationMs: 3.5,
     item: aToolItem({ status: 'completed', output: 'noon' }),
+    ...changes,
+  };
+}
+
+/** A message into the running turn. */
+export function aNewSteer(turnId: string, text: string, changes: Partial<NewSteer> = {}): NewSteer {
+  return {
+    id: newId('steer'),
+    turnId,
+    requestId: newId('request'),
+    idempotencyKey: null,
+    requestHash: 'hash-1',
+    items: [aMessage(text)],
     ...changes,
   };
 }
