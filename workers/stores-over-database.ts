@@ -1,0 +1,48 @@
+/** Every store over one database. A new store is added here, and with that to the tests that run the API over real stores. */
+import { createFolderFileStore } from '../adapters/files/folder-file-store.js';
+import { createApiKeyStore } from '../adapters/postgres/api-key-store.js';
+import { createApprovalStore } from '../adapters/postgres/approval-store.js';
+import { createAuditLog } from '../adapters/postgres/audit-log.js';
+import { createBudgetStore } from '../adapters/postgres/budget-store.js';
+import { createConversationStore } from '../adapters/postgres/conversation-store.js';
+import type { Database } from '../adapters/postgres/database.js';
+import { createFileIndex } from '../adapters/postgres/file-index.js';
+import { createTenantDirectory } from '../adapters/postgres/tenant-directory.js';
+import { createTurnStore } from '../adapters/postgres/turn-store.js';
+import { createUsageStore } from '../adapters/postgres/usage-store.js';
+import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
+import type { AuditLog } from '../domain/ports/audit-log.js';
+import type { BudgetStore } from '../domain/ports/budget-store.js';
+import type { ConversationStore } from '../domain/ports/conversation-store.js';
+import type { FileStore } from '../domain/ports/file-store.js';
+import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
+import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { UsageStore } from '../domain/ports/usage-store.js';
+
+export interface Stores {
+  readonly turns: TurnStore;
+  readonly approvals: ApprovalStore;
+  readonly conversations: ConversationStore;
+  readonly usage: UsageStore;
+  readonly budgets: BudgetStore;
+  readonly apiKeys: ApiKeyStore;
+  readonly directory: TenantDirectory;
+  readonly files: FileStore;
+  readonly audit: AuditLog;
+}
+
+/** @param filesFolder where the bytes of files are. */
+export function createStores(database: Database, filesFolder: string): Stores {
+  return {
+    turns: createTurnStore(database),
+    approvals: createApprovalStore(database),
+    conversations: createConversationStore(database),
+    usage: createUsageStore(database),
+    budgets: createBudgetStore(database),
+    apiKeys: createApiKeyStore(database),
+    directory: createTenantDirectory(database),
+    files: createFolderFileStore({ folder: filesFolder, index: createFileIndex(database) }),
+    audit: createAuditLog(database),
+  };
+}
