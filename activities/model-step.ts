@@ -28,6 +28,7 @@ import { publishEnd } from './publish-end.js';
 import { announceSteers } from './steer-events.js';
 import type { StepRun } from './step-run.js';
 import { parseArguments } from './tool-items.js';
+import { endUnrunCalls } from './unrun-calls.js';
 
 /** @param claimed the claim that acceptance made for step 1; null: claim it here, fencing every earlier attempt. */
 export async function runModelStep(
@@ -175,8 +176,10 @@ async function commit(step: StepRun, answer: StepAnswer, compacted: CompactedCon
     ...(step.tainted ? { tainted: true } : {}),
     ...used,
   };
+  const firstIndex = step.output.length + compacted.items.length;
+  const answered = ending === null ? answer.assembled.items : endUnrunCalls(step, answer.assembled, ending, firstIndex);
   await step.writer.flush();
-  const items = [...compacted.items, ...answer.assembled.items];
+  const items = [...compacted.items, ...answered];
   const committed = await deps.turns.commitStep(scope, {
     turnId: input.turnId,
     step: input.step,
@@ -227,8 +230,9 @@ function endingOf(step: StepRun, answer: StepAnswer): TurnEnding | null {
   if (answer.stopped === 'budget') return end('incomplete', 'budget_exhausted');
   const atLength = answer.cutByBudget ? 'budget_exhausted' : 'max_output_tokens';
   if (answer.finish === 'length' && !callsAreWhole(answer)) return end('incomplete', atLength);
-  if (answer.assembled.calls.some((call) => call.kind === 'tool')) return null;
+  // Before the calls: a model that asks for more although it was offered no tools would go on for ever.
   if (step.input.wrapUp !== undefined) return end('incomplete', step.input.wrapUp);
+  if (answer.assembled.calls.some((call) => call.kind === 'tool')) return null;
   if (answer.finish === 'length') return end('incomplete', atLength);
   if (answer.finish === 'content_filter') return end('incomplete', 'content_filter');
   return end('completed');

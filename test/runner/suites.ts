@@ -9,6 +9,7 @@ export interface Suite {
 
 export const SUITES: readonly Suite[] = [
   { name: 'unit', proves: 'pure code', testTimeoutMs: 10_000, filesAtOnce: 2 },
+  { name: 'simulation', proves: 'any order of slow, killed and late parts', testTimeoutMs: 60_000, filesAtOnce: 1 },
   { name: 'architecture', proves: 'import rules, sizes, bundle, docs', testTimeoutMs: 60_000, filesAtOnce: 2 },
   { name: 'adapter', proves: 'each port over each adapter', testTimeoutMs: 60_000, filesAtOnce: 3 },
   { name: 'api', proves: 'HTTP over fakes', testTimeoutMs: 20_000, filesAtOnce: 2 },

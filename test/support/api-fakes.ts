@@ -136,7 +136,7 @@ const AGENTS: readonly Agent[] = [
   },
 ];
 
-const noMetrics: Metrics = {
+export const noMetrics: Metrics = {
   requestFinished: () => {},
   streamOpened: () => {},
   streamClosed: () => {},

@@ -94,9 +94,11 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       return { turn, path: path.flatMap((row) => inOrder(row.items)), toolCalls, budgeted: isBudgeted(tables, turn) };
     },
     async claimStep(scope, { turnId, step }) {
-      const row = open(scope, turnId);
+      const known = rowOf(tables, scope, turnId);
+      const held = known?.steps.get(step) ?? { attempt: 0, result: null };
+      // A committed step may be claimed again even though it ended the turn.
+      const row = held.result === null ? open(scope, turnId) : known;
       if (row === null) throw failure('turn.cancelled', `${turnId} has already ended`);
-      const held = row.steps.get(step) ?? { attempt: 0, result: null };
       const next = { ...held, attempt: held.attempt + 1 };
       row.steps.set(step, next);
       row.nextSequence += BLOCK;
@@ -156,16 +158,16 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const item = row.items.find((stored) => stored.item.id === known.itemId);
       if (item === undefined) throw failure('item.not-found', `no item ${known.itemId}`);
       if (known.result !== null) return { call: known, item, decision: 'done' };
-      if (known.effect === 'unkeyed' && known.attempt > 0) return { call: known, item, decision: 'unknown' };
       const claimed: ToolCallRecord = { ...known, attempt: known.attempt + 1, status: 'running' };
       setCall(row, claimed);
-      return { call: claimed, item, decision: 'run' };
+      const begun = known.effect === 'unkeyed' && known.attempt > 0;
+      return { call: claimed, item, decision: begun ? 'unknown' : 'run' };
     },
     async commitTool(scope, receipt) {
       const row = open(scope, receipt.turnId);
       if (row === null) return false;
       const known = call(row, receipt.step, receipt.callIndex);
-      if (known.attempt !== receipt.attempt) return false;
+      if (known.attempt !== receipt.attempt || known.result !== null) return false;
       const { status, result, fullResult, resultHash, error, durationMs } = receipt;
       setCall(row, { ...known, status, result, fullResult, resultHash, error, durationMs });
       row.items = row.items.map((stored) =>
