@@ -138,6 +138,7 @@ function depsOf(world: World, actor: Actor): ActivityDeps {
     logger: silentLogger,
     metrics: noMetrics,
     toolTaskQueue: 'tools',
+    beginNext: async () => undefined,
   };
 }
 
