@@ -4,12 +4,24 @@
  * made of, `--turns` says how many turns random faults get.
  */
 import { toError } from '../../domain/failures.js';
+import { clientsCase } from './cases/clients-case.js';
 import { crashPointsCase } from './cases/crash-points-case.js';
+import { linksCase } from './cases/links-case.js';
+import { machineCase } from './cases/machine-case.js';
+import { providerFaultsCase } from './cases/provider-faults-case.js';
+import { randomFaultsCase } from './cases/random-faults-case.js';
 import { INVARIANTS } from './checker/violation.js';
 import type { CaseResult, FaultCase } from './fault-case.js';
 import { createSeeded } from './seeded.js';
 
-const CASES: readonly FaultCase[] = [crashPointsCase];
+const CASES: readonly FaultCase[] = [
+  providerFaultsCase,
+  clientsCase,
+  machineCase,
+  linksCase,
+  randomFaultsCase,
+  crashPointsCase,
+];
 const FULL_TURNS = 20_000;
 const BOUNDED_TURNS = 120;
 

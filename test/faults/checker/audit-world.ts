@@ -1,5 +1,6 @@
 /** The end of a run: everything the product left behind is read and checked, with nothing running any more. */
-import { FAULT_KEY, PROVIDER_SECRET } from '../world/world.js';
+import { callUntilAnswered } from '../world/client.js';
+import { FAULT_KEY, MASTER_KEY, PROVIDER_SECRET } from '../world/world.js';
 import type { World } from '../world/world.js';
 import { checkEffects } from './check-effects.js';
 import { checkHistories } from './check-histories.js';
@@ -29,11 +30,13 @@ export interface Audit {
   };
 }
 
-const SECRETS = [PROVIDER_SECRET, FAULT_KEY];
+const SECRETS = [PROVIDER_SECRET, FAULT_KEY, MASTER_KEY];
 
 /** Stops the product. The world is to be disposed of afterwards. */
 export async function auditWorld(world: World, options: AuditOptions): Promise<Audit> {
-  const histories = await checkHistories(world.dataDir, SECRETS, options.temporalAddress ?? null);
+  const histories = await checkHistories(world, SECRETS, options.temporalAddress ?? null);
+  // The replays above were written down one by one: the chain is long enough to be worth a look.
+  const chain = await callUntilAnswered(world.apiUrl, 'GET', '/v1/audit/check');
   await world.stop();
   const rows = await readRows(
     options.databaseUrl === undefined ? { dataDir: world.dataDir } : { url: options.databaseUrl },
@@ -52,6 +55,7 @@ export async function auditWorld(world: World, options: AuditOptions): Promise<A
     ...checkEffects(effects, rows.tools),
     ...usage.violations,
     ...histories.violations,
+    ...chainProblems(chain),
     ...checkSecrets(world.dataDir, world.log(), SECRETS),
   ];
   return {
@@ -67,4 +71,9 @@ export async function auditWorld(world: World, options: AuditOptions): Promise<A
       deaths: world.deaths(),
     },
   };
+}
+
+function chainProblems({ status, json }: { readonly status: number; readonly json: unknown }): readonly Violation[] {
+  const whole = status === 200 && (json as { readonly broken_at?: unknown } | null)?.broken_at === null;
+  return whole ? [] : [{ inv: 7, where: 'audit', what: `${status}: ${JSON.stringify(json).slice(0, 300)}` }];
 }

@@ -5,9 +5,13 @@ import { Client, Connection } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { toError } from '../../../domain/failures.js';
+import { FAILURE_CONVERTER_PATH } from '../../../adapters/temporal/data-converter.js';
 import { bundleWorkflows } from '../../../workers/bundle-workflows.js';
+import { remoteConverter } from '../../support/remote-codec.js';
 import { silentLogger } from '../../support/silent-logger.js';
 import { TEST_CACHE_DIR } from '../../support/test-cache.js';
+import { FAULT_KEY } from '../world/world.js';
+import type { World } from '../world/world.js';
 import type { Violation } from './violation.js';
 
 export interface HistoryCheck {
@@ -19,17 +23,20 @@ export interface HistoryCheck {
 const MAX_REPLAYED = 400;
 let installed = false;
 
+/** Payloads are decrypted as an operator's tools do it: through the product, which writes down who looked. */
 export async function checkHistories(
-  dataDir: string,
+  { dataDir, apiUrl }: Pick<World, 'dataDir' | 'apiUrl'>,
   secrets: readonly string[],
   address: string | null = null,
 ): Promise<HistoryCheck> {
   const { port } = address === null ? readRecord(dataDir) : { port: 0 };
   const connection = await Connection.connect({ address: address ?? `127.0.0.1:${port}` });
-  const client = new Client({ connection });
+  const dataConverter = remoteConverter(apiUrl(), FAULT_KEY);
+  const client = new Client({ connection, dataConverter });
   if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
   installed = true;
-  const workflowBundle = { codePath: await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger: silentLogger }) };
+  const bundle = { cacheDir: TEST_CACHE_DIR, logger: silentLogger, failureConverterPath: FAILURE_CONVERTER_PATH };
+  const workflowBundle = { codePath: await bundleWorkflows(bundle) };
   const violations: Violation[] = [];
   let replayed = 0;
   try {
@@ -43,7 +50,7 @@ export async function checkHistories(
           violations.push({ inv: 8, where: workflowId, what: 'a secret stands in its history' });
       }
       try {
-        await Worker.runReplayHistory({ workflowBundle }, history, workflowId);
+        await Worker.runReplayHistory({ workflowBundle, dataConverter }, history, workflowId);
       } catch (error) {
         violations.push({ inv: 9, where: `${workflowId} ${runId}`, what: toError(error).message.slice(0, 500) });
       }

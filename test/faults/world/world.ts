@@ -17,8 +17,11 @@ import { startOutside } from './outside-process.js';
 export const FAULT_KEY = 'ts_key_of_the_fault_runs_000000000000000000';
 /** Found in nothing the product leaves behind. */
 export const PROVIDER_SECRET = 'canary-provider-secret-5f2d8c';
+export const MASTER_KEY = Buffer.from('canary-master-key-of-fault-runs!').toString('base64');
 
 export interface WorldOptions {
+  /** Of the one provider: more of its settings. */
+  readonly provider?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** What the product talks to in place of the provider itself. */
   readonly providerPort?: (real: number) => Promise<number>;
@@ -58,7 +61,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const dataDir = join(folder, 'data');
   await copyEmptyDatabase(join(dataDir, 'database'));
   const providerPort = (await options.providerPort?.(outside.providerPort)) ?? outside.providerPort;
-  writeFileSync(join(folder, 'turnstone.config.yaml'), configText(providerPort, options.config ?? ''));
+  writeFileSync(join(folder, 'turnstone.config.yaml'), configText(providerPort, options));
   const port = await freePort();
   const lives: ReadyProduct[] = [];
   const cleanUps: (() => Promise<void>)[] = [];
@@ -115,17 +118,19 @@ function environment(folder: string, outside: Outside, port: number): Record<str
     FAULT_LEDGER: outside.ledgerUrl,
     TURNSTONE_CONFIG: join(folder, 'turnstone.config.yaml'),
     TURNSTONE_ADMIN_KEY: FAULT_KEY,
+    TURNSTONE_MASTER_KEY: MASTER_KEY,
     TURNSTONE_AGENTS_DIR: fileURLToPath(new URL('../agents', import.meta.url)),
     TURNSTONE_TOOL_MODULES: fileURLToPath(new URL('./effect-sink-tools.mjs', import.meta.url)),
     PORT: String(port),
   };
 }
 
-function configText(providerPort: number, more: string): string {
+function configText(providerPort: number, { provider = '', config = '' }: WorldOptions): string {
   return `providers:
   - name: fake
     base_url: http://127.0.0.1:${providerPort}/v1
     api_key: ${PROVIDER_SECRET}
+${provider}
     models:
       - name: model
         prices: { input_per_million_micros: 1000000, output_per_million_micros: 2000000 }
@@ -134,7 +139,7 @@ function configText(providerPort: number, more: string): string {
         prices: { input_per_million_micros: 1000000, output_per_million_micros: 2000000 }
 egress:
   allow: ['127.0.0.1/32']
-${more}
+${config}
 `;
 }
 

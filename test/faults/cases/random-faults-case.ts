@@ -1,0 +1,105 @@
+/**
+ * Turns of all shapes in flight while, at moments the seed chooses, the product or its Temporal server is killed, or the
+ * product stands still for longer than a worker may be silent and wakes up: its attempts have been given to others by then.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { auditWorld } from '../checker/audit-world.js';
+import type { CaseContext, CaseResult, FaultCase } from '../fault-case.js';
+import { describeTimes } from '../fault-case.js';
+import type { Seeded } from '../seeded.js';
+import { TURN_SHAPES } from '../shapes/turn-shapes.js';
+import { runLoad } from '../world/load.js';
+import { createWorld } from '../world/world.js';
+import type { World } from '../world/world.js';
+
+type FaultKind = 'kill product' | 'kill Temporal' | 'stop and wake';
+const KINDS: readonly FaultKind[] = ['kill product', 'kill Temporal', 'stop and wake'];
+const PAUSE_MS = { from: 4_000, to: 10_000 };
+/** Over the heartbeat timeout: by the time it wakes up, its work was given away. */
+const STANDS_STILL_MS = { from: 8_000, to: 12_000 };
+/** A turn may be hit more than once. */
+const TURN_TIMEOUT_MS = 300_000;
+const IN_FLIGHT = { bounded: 24, full: 200 };
+
+export const randomFaultsCase: FaultCase = {
+  name: 'random-faults',
+  proves: 'kill -9 of product and Temporal server, and a product that stands still and wakes up, with turns in flight',
+  async run(context: CaseContext): Promise<CaseResult> {
+    const world = await createWorld();
+    try {
+      await world.start();
+      const inFlight = context.full ? IN_FLIGHT.full : IN_FLIGHT.bounded;
+      const over = new AbortController();
+      const faults = disturb(world, context.seed.fork('faults'), over.signal, context.say);
+      const load = await runLoad({
+        world,
+        shapes: TURN_SHAPES,
+        turns: context.turns,
+        inFlight,
+        seed: context.seed.fork('load'),
+        tag: 'random',
+        timeoutMs: TURN_TIMEOUT_MS,
+        onDone: (done) => {
+          if (done % 100 === 0) context.say(`${done} turns done`);
+        },
+      });
+      over.abort();
+      const { counts, startMs } = await faults;
+      const audit = await auditWorld(world, { inFlight });
+      return {
+        passed: load.done - load.broken.length,
+        failed: [
+          ...load.broken,
+          ...(audit.violations.length === 0 ? [] : [{ what: 'what was left behind', violations: audit.violations }]),
+        ],
+        skipped: [],
+        figures: {
+          turns: `${load.done}, ${inFlight} at a time, ${Math.round(load.durationMs / 1000)} s`,
+          ...counts,
+          'start after a kill': describeTimes(startMs),
+          'effects outside': audit.figures.effects,
+          'calls with unknown outcome': audit.figures.outcomeUnknown,
+          'answers of the provider on no ledger row': audit.figures.unbooked,
+          'histories replayed': audit.figures.replayed,
+        },
+      };
+    } finally {
+      await world.dispose();
+    }
+  },
+};
+
+interface Disturbance {
+  readonly counts: Readonly<Record<FaultKind, number>>;
+  readonly startMs: readonly number[];
+}
+
+async function disturb(
+  world: World,
+  seed: Seeded,
+  signal: AbortSignal,
+  say: (line: string) => void,
+): Promise<Disturbance> {
+  const counts: Record<FaultKind, number> = { 'kill product': 0, 'kill Temporal': 0, 'stop and wake': 0 };
+  const startMs: number[] = [];
+  for (;;) {
+    await sleep(seed.between(PAUSE_MS.from, PAUSE_MS.to), undefined, { signal }).catch(() => undefined);
+    if (signal.aborted) return { counts, startMs };
+    const kind = seed.pick(KINDS);
+    counts[kind] += 1;
+    say(`now: ${kind}`);
+    if (kind === 'kill product') {
+      await world.kill();
+      startMs.push(await world.start());
+    } else if (kind === 'kill Temporal') {
+      const { pid } = JSON.parse(readFileSync(join(world.dataDir, 'temporal.json'), 'utf8')) as { pid: number };
+      process.kill(pid, 'SIGKILL');
+    } else {
+      world.product().kill('SIGSTOP');
+      await sleep(seed.between(STANDS_STILL_MS.from, STANDS_STILL_MS.to));
+      world.product().kill('SIGCONT');
+    }
+  }
+}

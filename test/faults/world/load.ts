@@ -1,0 +1,65 @@
+/** Turns of mixed shapes, so many at a time, until a number of them is done; what each client saw is checked as it ends. */
+import { checkTurn } from '../checker/check-turn.js';
+import type { CheckedTurn } from '../checker/check-turn.js';
+import type { Violation } from '../checker/violation.js';
+import type { Seeded } from '../seeded.js';
+import type { Shape } from '../shapes/shape.js';
+import type { World } from './world.js';
+
+export interface LoadOptions {
+  readonly world: World;
+  readonly shapes: readonly Shape[];
+  readonly turns: number;
+  readonly inFlight: number;
+  readonly seed: Seeded;
+  readonly tag: string;
+  readonly timeoutMs: number;
+  readonly dropEveryMs?: number;
+  /** What is disturbed may end a turn as failed: visibly, with its code. */
+  readonly mayFail?: boolean;
+  readonly onDone?: (done: number) => void;
+}
+
+export interface LoadResult {
+  readonly done: number;
+  readonly broken: readonly { readonly what: string; readonly violations: readonly Violation[] }[];
+  /** Each turn, from sent to ended. */
+  readonly turns: readonly CheckedTurn[];
+  readonly durationMs: number;
+}
+
+function orFailed(expected: CheckedTurn['expected']): CheckedTurn['expected'] {
+  return (stored) => (stored.status === 'failed' && stored.error !== null ? null : expected(stored));
+}
+
+export async function runLoad(options: LoadOptions): Promise<LoadResult> {
+  const { world, seed } = options;
+  const startedMs = Date.now();
+  let number = 0;
+  let begun = 0;
+  const turns: CheckedTurn[] = [];
+  const broken: { what: string; violations: readonly Violation[] }[] = [];
+  const lane = async (): Promise<void> => {
+    while (begun < options.turns) {
+      begun += 1;
+      const shape = seed.pick(options.shapes);
+      const checked = await shape.run({
+        apiUrl: world.apiUrl,
+        tag: options.tag,
+        nextNumber: () => (number += 1),
+        timeoutMs: options.timeoutMs,
+        ...(options.dropEveryMs === undefined ? {} : { dropEveryMs: options.dropEveryMs }),
+      });
+      for (const made of checked) {
+        const each = options.mayFail === true ? { ...made, expected: orFailed(made.expected) } : made;
+        const violations = checkTurn(each);
+        if (violations.length > 0) broken.push({ what: `${shape.name} ${each.planId}`, violations });
+        // The events of thousands of turns are not kept.
+        turns.push({ ...each, turn: { ...each.turn, events: [] } });
+      }
+      options.onDone?.(turns.length);
+    }
+  };
+  await Promise.all(Array.from({ length: options.inFlight }, lane));
+  return { done: turns.length, broken, turns, durationMs: Date.now() - startedMs };
+}
