@@ -40,6 +40,8 @@ export interface AnswerAssembler {
   push(chunk: ModelChunk): void;
   /** The model is done: close what is open and show the server-side calls. */
   finish(): AssembledAnswer;
+  /** The answer is over and may call no tool: calls of the server's tools are dropped, nothing of them was shown. */
+  finishWithoutTools(): AssembledAnswer;
   /** The call was cut short: close what is open as incomplete; half-written calls are dropped. */
   cut(): AssembledAnswer;
   /** True once anything was shown. */
@@ -84,6 +86,15 @@ export function createAnswerAssembler(options: AnswerAssemblerOptions): AnswerAs
       const calls = [...assembly.calls.values()].map((call) => {
         extendArguments(assembly, call, storableText(call.held));
         return call.shownAt === null ? showToolCall(assembly, call) : closeClientCall(assembly, call, call.shownAt);
+      });
+      return { items: assembly.items, calls };
+    },
+    finishWithoutTools() {
+      closeText(assembly, 'completed');
+      const calls = [...assembly.calls.values()].flatMap((call) => {
+        if (call.shownAt === null) return [];
+        extendArguments(assembly, call, storableText(call.held));
+        return [closeClientCall(assembly, call, call.shownAt)];
       });
       return { items: assembly.items, calls };
     },

@@ -53,7 +53,9 @@ export async function answerWithFallback(
     noteModelCall(step, model, outcome.entry);
     if (outcome.failure === null) {
       const { finish } = outcome;
-      return { model, assembled: assembler.finish(), finish, stopped: null, cutByBudget: reserved.cut };
+      // A model that calls tools although it was asked for its last word would go on for ever.
+      const assembled = step.input.wrapUp === undefined ? assembler.finish() : assembler.finishWithoutTools();
+      return { model, assembled, finish, stopped: null, cutByBudget: reserved.cut };
     }
     const stopped = stoppedByUs(step.signal, outcome.failure);
     if (stopped !== null) return { model, assembled: assembler.cut(), finish: null, stopped, cutByBudget: false };

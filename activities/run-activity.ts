@@ -17,6 +17,7 @@ const HEARTBEAT_MS = 2_000;
 /** Attempts at a model or tool; a database or an engine that is away does not use them up. */
 const MAX_ATTEMPTS = 3;
 const MAX_MESSAGE_BYTES = 500;
+const MIN_RETRY_MS = 100;
 const PATIENT_CODES: ReadonlySet<FailureCode> = new Set(['store.unavailable', 'engine.unavailable', 'server.draining']);
 
 export interface ActivityRunInput extends TurnIds {
@@ -96,13 +97,16 @@ function toApplicationFailure(
   const goingAway = signal.aborted && (signal.reason === 'shutdown' || signal.reason === 'lost');
   const code: FailureCode = goingAway ? 'server.draining' : thrown.code;
   const patient = PATIENT_CODES.has(code);
-  const retryable = patient || (ruleOf(code).retryable && attempt < MAX_ATTEMPTS);
+  // A provider that wants an hour, of a turn that has minutes, is one that does not answer this turn.
+  const tooLong = (thrown.retryAfterMs ?? 0) > (input.remainingMs ?? Infinity);
+  const retryable = patient || (ruleOf(code).retryable && attempt < MAX_ATTEMPTS && !tooLong);
   if (retryable) deps.metrics.retried({ activity: input.name, code });
   log[retryable ? 'warn' : 'error']({ code, retryable, err: thrown, cause: thrown.cause }, 'activity failed');
   return ApplicationFailure.create({
     message: preview(thrown.message, MAX_MESSAGE_BYTES),
     type: code,
     nonRetryable: !retryable,
-    ...(thrown.retryAfterMs === undefined ? {} : { nextRetryDelay: thrown.retryAfterMs }),
+    // "At once" is a pause too: a delay of nothing would be no retry at all.
+    ...(thrown.retryAfterMs === undefined ? {} : { nextRetryDelay: Math.max(MIN_RETRY_MS, thrown.retryAfterMs) }),
   });
 }

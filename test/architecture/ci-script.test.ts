@@ -28,7 +28,15 @@ describe('.ci/run', () => {
     chmodSync(path, 0o755);
   }
 
-  function runCi(npm: { readonly check: number; readonly testOutput: string; readonly test: number }): Outcome {
+  interface NpmRuns {
+    readonly check: number;
+    readonly testOutput: string;
+    readonly test: number;
+    readonly faultsOutput?: string;
+    readonly faults?: number;
+  }
+
+  function runCi(npm: NpmRuns): Outcome {
     // Nothing may be installed by a test.
     standIn('apt-get', 'exit 1');
     standIn('sudo', 'exit 1');
@@ -36,6 +44,7 @@ describe('.ci/run', () => {
       'case "$*" in',
       '  ci*) exit 0;;',
       `  *check:static*) exit ${npm.check};;`,
+      `  *faults*) printf '%b\\n' "${npm.faultsOutput ?? '0 passed, 0 failed'}"; exit ${npm.faults ?? 0};;`,
       `  test*) printf '%b\\n' "${npm.testOutput}"; exit ${npm.test};;`,
       'esac',
       'exit 99',
@@ -55,6 +64,23 @@ describe('.ci/run', () => {
       lastLine: '12 passed, 0 failed, 3 skipped',
       status: 0,
     });
+  });
+
+  it('the fault run -> its numbers are added', () => {
+    const faultsOutput = '40 passed, 0 failed, 2 skipped';
+    expect(runCi({ check: 0, testOutput: '12 passed, 0 failed, 3 skipped', test: 0, faultsOutput })).toEqual({
+      lastLine: '52 passed, 0 failed, 5 skipped',
+      status: 0,
+    });
+  });
+
+  it('the fault run fails, or breaks off -> a failure, exit 1', () => {
+    const runs = { check: 0, testOutput: '12 passed, 0 failed', test: 0, faults: 1 };
+    expect(runCi({ ...runs, faultsOutput: '39 passed, 2 failed' })).toEqual({
+      lastLine: '51 passed, 2 failed',
+      status: 1,
+    });
+    expect(runCi({ ...runs, faultsOutput: 'Killed' })).toEqual({ lastLine: '12 passed, 1 failed', status: 1 });
   });
 
   it('a test prints a null byte -> the sum is found all the same', () => {

@@ -34,7 +34,6 @@ const failed = (): ((stored: ResponseResource) => string | null) => endedAs('fai
 const busy = (status: number, headers: Readonly<Record<string, string>> = {}): FakeReply =>
   errorReply(status, 'come back later', headers);
 const text = 'some words that are cut in the middle of it all';
-const inTwoSeconds = (): string => new Date(Date.now() + 3_000).toUTCString();
 const thenAnswer =
   (...first: readonly FakeReply[]) =>
   (planId: string): readonly PlannedStep[] => [...first.map((reply) => ({ reply })), { reply: said(planId, 0) }];
@@ -46,7 +45,11 @@ const FAULTS: readonly ProviderFault[] = [
     calls: 2,
     waitsMs: 2_900,
   },
-  { name: '43 429 with Retry-After as a date', steps: after(busy(429, { 'retry-after': inTwoSeconds() })), calls: 2 },
+  {
+    name: '43 429 with Retry-After as a date that is past',
+    steps: after(busy(429, { 'retry-after': new Date(Date.UTC(2020, 0)).toUTCString() })),
+    calls: 2,
+  },
   { name: '43 429 without a hint', steps: after(busy(429)), calls: 2 },
   {
     name: '43 429 with Retry-After of an hour',

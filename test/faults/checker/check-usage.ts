@@ -41,7 +41,7 @@ function matchCalls({ calls, rows }: UsageCheck): { missing: number; unknown: re
     left.set(key, (left.get(key) ?? 0) + 1);
   }
   const unknown: Violation[] = [];
-  for (const row of rows.filter(({ outcome }) => outcome === 'completed')) {
+  for (const row of rows.filter(({ outcome, usage_estimated: estimated }) => outcome === 'completed' && !estimated)) {
     const key = countsKey(row.input_tokens, row.output_tokens);
     const count = left.get(key) ?? 0;
     left.set(key, count - 1);

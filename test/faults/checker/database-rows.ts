@@ -31,6 +31,8 @@ export interface ModelCallRow {
   readonly input_tokens: number;
   readonly output_tokens: number;
   readonly cost_micros: number | null;
+  /** The provider did not say: the counts are ours. */
+  readonly usage_estimated: boolean;
 }
 
 export interface DatabaseRows {
@@ -69,7 +71,7 @@ async function readTables(client: Pick<pg.Pool, 'query'>): Promise<DatabaseRows>
   const tools = await rows<ToolRow>(`
     select turn_id, step, call_index, name, arguments, status, attempt from tool_calls where kind = 'tool'`);
   const modelCalls = await rows<ModelCallRow>(`
-    select turn_id, step, attempt, outcome, input_tokens::float8 as input_tokens, output_tokens::float8 as output_tokens,
+    select turn_id, step, attempt, outcome, usage_estimated, input_tokens::float8 as input_tokens, output_tokens::float8 as output_tokens,
       cost_micros::float8 as cost_micros
     from model_calls`);
   const doubled = await rows<{ place: string }>(`

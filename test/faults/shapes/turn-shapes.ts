@@ -101,6 +101,25 @@ const goOn: Shape = {
   },
 };
 
+/** Answered, then run again from its second step with the first as it was recorded. */
+const fork: Shape = {
+  name: 'fork',
+  async run(run) {
+    const planId = newPlanId(run);
+    const steps = [{ reply: calls(planId, 'first', [{ tool: 'look' }]) }, { reply: said(planId) }];
+    const first = await sendTurn(run, { planId, steps, expected: completedWith(planId) });
+    if (first.stored?.status !== 'completed') return [first];
+    const forked = await sendTurn(run, {
+      planId,
+      steps: [],
+      path: `/v1/responses/${first.stored.id}/fork`,
+      body: { step: 2 },
+      expected: completedWith(planId),
+    });
+    return [first, forked];
+  },
+};
+
 /** Two messages in one conversation. */
 const conversation: Shape = {
   name: 'conversation',
@@ -147,6 +166,7 @@ export const TURN_SHAPES: readonly Shape[] = [
   cancelShape('cancel', (planId) => [{ reply: said(planId, 250) }]),
   compaction,
   goOn,
+  fork,
   conversation,
   failing,
 ];
