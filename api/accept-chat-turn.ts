@@ -14,7 +14,12 @@ export async function acceptChatTurn(
 ): Promise<TurnRecord> {
   const input = toChatInput(request.messages);
   try {
-    return await acceptTurn(deps, { ...context, inputField: 'messages' }, toResponseCreate(request, input.items));
+    const outcome = await acceptTurn(
+      deps,
+      { ...context, inputField: 'messages' },
+      toResponseCreate(request, input.items),
+    );
+    return outcome.turn;
   } catch (error) {
     if (!isFailure(error) || error.param === undefined) throw error;
     const param = toMessageParam(error.param, input);

@@ -9,7 +9,6 @@ import type { Item } from '../domain/item.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome, NewTurn } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
-import type { TurnRecord } from '../domain/turn.js';
 import { actingScope } from './acting-scope.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
@@ -17,10 +16,12 @@ import { isPriced } from './budget-view.js';
 import { loadPath } from './conversation-path.js';
 import type { ConversationPath } from './conversation-path.js';
 import type { Idempotency } from './idempotency.js';
+import { requestStop } from './cancel-turn.js';
 import { createContentIntake } from './input-content.js';
 import type { ContentIntake } from './input-content.js';
 import { isEmptyInput, toInputItems } from './input-items.js';
 import type { ResponseCreate } from './schemas/response-request.js';
+import { requireMessages } from './steer-turn.js';
 import { decideSettings } from './turn-settings.js';
 
 export interface AcceptContext {
@@ -82,6 +83,7 @@ async function prepareInput(
       { param: field },
     );
   }
+  if (request.turnstone?.on_conflict === 'steer') requireMessages(items, field);
   return items;
 }
 
@@ -105,7 +107,11 @@ async function commit(
  * Accepts a turn and sets it going; what follows does not depend on the caller any more.
  * @throws any 4xx of the failure table with its param; `store.unavailable`.
  */
-export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: ResponseCreate): Promise<TurnRecord> {
+export async function acceptTurn(
+  deps: ApiDeps,
+  caller: AcceptContext,
+  request: ResponseCreate,
+): Promise<AcceptOutcome> {
   const settings = decideSettings(deps, request);
   const place = placeTurn(request);
   const scope = await actingScope(deps, caller.scope, { ...place, parentId: place.parentId ?? null });
@@ -115,6 +121,7 @@ export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: 
     await intake.undo();
     throw error;
   });
+  const onConflict = request.turnstone?.on_conflict ?? 'reject';
   const newTurn: NewTurn = {
     id: newId('response'),
     ...place,
@@ -126,9 +133,14 @@ export async function acceptTurn(deps: ApiDeps, caller: AcceptContext, request: 
     ...context.idempotency,
     input,
     priced: isPriced(deps.models, settings.modelChain),
+    onConflict,
   };
   await deps.starter.ready();
   const outcome = await commit(deps, context, newTurn, intake);
   await beginTurn(deps, context, outcome);
-  return outcome.turn;
+  if (outcome.kind === 'queued' && outcome.interrupts !== null) {
+    const { tenantId, conversationId } = outcome.turn;
+    requestStop(deps, context.logger, { tenantId, turnId: outcome.interrupts, conversationId });
+  }
+  return outcome;
 }

@@ -1,6 +1,7 @@
 /** How an accepted turn is answered: as an event stream, at once (background), or when it has ended. */
 import type { Response } from 'express';
 import type { TurnEvent } from '../domain/event.js';
+import { MAX_QUEUED_TURNS } from '../domain/steer.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { guardConnection, keyEnded } from './connection-guard.js';
@@ -18,6 +19,8 @@ export interface AnswerDeps extends ApiDeps {
 
 /** Past its wall-time limit a turn has this long to close before a waiting caller is answered with what there is. */
 const GRACE_MS = 60_000;
+/** One that waits may have to wait for as many turns as may stand before it, each with its own limits. */
+const QUEUE_PATIENCE = MAX_QUEUED_TURNS + 1;
 
 /** What a stream says when it cannot go on: the standard's `error` event. The turn itself is not touched. */
 function errorFrame(thrown: unknown, requestId: string, sequence: number): string {
@@ -90,6 +93,12 @@ export async function streamTurn(
   }
 }
 
+function patienceMs({ status, settings }: TurnRecord): number {
+  const oneMs = settings.limits.maxWallTimeMs + GRACE_MS;
+  // Node's timers take no more.
+  return status === 'queued' ? Math.min(oneMs * QUEUE_PATIENCE, 2 ** 31 - 1) : oneMs;
+}
+
 /**
  * Waits for the end of a turn, as long as its limits allow and the client stays.
  * @returns false: the client is gone.
@@ -97,7 +106,7 @@ export async function streamTurn(
  */
 export async function awaitTurn(deps: ApiDeps, res: Response, turn: TurnRecord): Promise<boolean> {
   const guard = guardConnection(deps, res, false);
-  const patience = AbortSignal.timeout(turn.settings.limits.maxWallTimeMs + GRACE_MS);
+  const patience = AbortSignal.timeout(patienceMs(turn));
   try {
     await waitForEnd(deps, {
       scope: callerOf(res).scope,

@@ -14,6 +14,7 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { ImageLinks } from '../domain/ports/image-links.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
+import type { SteerStore } from '../domain/ports/steer-store.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
@@ -40,6 +41,7 @@ export interface HealthReport {
 
 export interface ApiDeps {
   readonly turns: TurnStore;
+  readonly steers: SteerStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;

@@ -35,6 +35,7 @@ import { createImageProxyRoutes } from './routes/image-proxy-routes.js';
 import { createModelRoutes } from './routes/model-routes.js';
 import { createResponseActionRoutes } from './routes/response-action-routes.js';
 import { createResponseRoutes } from './routes/response-routes.js';
+import { createSteerRoutes } from './routes/steer-routes.js';
 import { createUsageRoutes } from './routes/usage-routes.js';
 import { createStreamSlots } from './stream-slots.js';
 
@@ -59,6 +60,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
   const routes: readonly ApiRoute[] = [
     ...createResponseRoutes(answerDeps),
     ...createResponseActionRoutes(answerDeps),
+    ...createSteerRoutes(deps),
     ...createForkRoutes(answerDeps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),

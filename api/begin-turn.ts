@@ -86,5 +86,6 @@ export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: A
     ahead = turn.settings.fork === undefined ? headStart(deps, { ...context, logger }, turn) : null;
     logger.info(facts, 'turn accepted');
   }
-  if (turn.status === 'in_progress') deps.starter.begin(toStartTurn(turn), ahead);
+  // One that a message joined was begun when it was accepted.
+  if (turn.status === 'in_progress' && outcome.kind !== 'steered') deps.starter.begin(toStartTurn(turn), ahead);
 }

@@ -6,6 +6,7 @@ import type { Scope } from '../domain/scope.js';
 import { isTerminal } from '../domain/turn.js';
 import type { TurnRef } from '../domain/turn-contract.js';
 import type { ApiDeps } from './api-deps.js';
+import { cancelQueued } from './cancel-queued.js';
 import { loadResource, reloadResource, requireReadableTurn } from './stored-response.js';
 import { waitForEnd } from './turn-reader.js';
 
@@ -28,6 +29,8 @@ export async function cancelTurn(
   const { scope, logger } = context;
   const turn = await requireReadableTurn(deps, scope, turnId);
   if (isTerminal(turn.status)) return loadResource(deps, scope, turn);
+  const taken = turn.status === 'queued' ? await cancelQueued(deps, context, turnId) : null;
+  if (taken !== null) return taken;
   const ref: TurnRef = { tenantId: scope.tenantId, turnId, conversationId: turn.conversationId };
   const [fast, durable] = await Promise.allSettled([
     deps.events.requestCancel({ tenantId: scope.tenantId, turnId }),
@@ -51,13 +54,24 @@ export async function cancelTurn(
   return reloadResource(deps, scope, turnId);
 }
 
+/** For a turn that others do not wait for: asks for its end on both roads. What is lost of it the sweeper asks again. */
+export function requestStop(deps: ApiDeps, logger: Logger, turn: TurnRef): void {
+  const roads = async (): Promise<void> => {
+    await deps.events.requestCancel(turn);
+    await cancelWhenStarted(deps, turn, logger, AbortSignal.timeout(DURABLE_PAUSE_MS * DURABLE_ATTEMPTS));
+  };
+  roads().catch((error: unknown) =>
+    logger.warn({ err: toError(error), turnId: turn.turnId }, 'a stop was not delivered'),
+  );
+}
+
 /**
  * The workflow of a young turn starts a moment after it was accepted, and until then only the fast road leads to the turn,
  * which ends at this process: the durable one is tried again until it is open or the turn has ended.
  */
 async function cancelWhenStarted(deps: ApiDeps, turn: TurnRef, logger: Logger, ended: AbortSignal): Promise<void> {
   for (let attempt = 0; attempt < DURABLE_ATTEMPTS; attempt += 1) {
-    await new Promise((resolve) => setTimeout(resolve, DURABLE_PAUSE_MS));
+    await new Promise((resolve) => setTimeout(resolve, DURABLE_PAUSE_MS).unref());
     if (ended.aborted) return;
     try {
       if (await deps.engine.cancel(turn)) return;

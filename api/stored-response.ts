@@ -45,8 +45,18 @@ export async function requireReadableTurn(
 }
 
 export async function loadResource(deps: StoreDeps, scope: Scope, turn: TurnRecord): Promise<ResponseResource> {
+  if (turn.status === 'queued') return loadQueued(deps, scope, turn);
   const stored = await deps.turns.output(scope, turn.id);
   return toResponseResource(turn, stored.map(({ item }) => item).filter(isOutputItem));
+}
+
+/** Nothing is there yet but its place; null: its turn came at this moment. */
+async function loadQueued(deps: StoreDeps, scope: Scope, turn: TurnRecord): Promise<ResponseResource> {
+  const response = toResponseResource(turn, []);
+  const position = await deps.turns.findQueuePosition(scope, turn.id);
+  return position === null
+    ? { ...response, status: 'in_progress' }
+    : { ...response, turnstone: { ...response.turnstone, queue_position: position } };
 }
 
 /** The turn as it is now, with its output. */

@@ -48,6 +48,8 @@ export interface ResponseResource {
     readonly cost_micros: number;
     readonly cost_incomplete: boolean;
     readonly usage_estimated: boolean;
+    /** While it waits for another turn of its conversation: 1 runs next. */
+    readonly queue_position?: number;
     /** The steps before `step` are copies: they ran, and had their effects, in that response. */
     readonly forked_from?: { readonly id: string; readonly step: number; readonly changed: readonly string[] };
   };

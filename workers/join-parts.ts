@@ -196,6 +196,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
   const { deps, turnEngine, starter, headStart, metrics, python, worker, isDraining } = context;
   const app = createApp({
     turns: store.turns,
+    steers: store.steers,
     conversations: store.conversations,
     usage: store.usage,
     budgets: store.budgets,

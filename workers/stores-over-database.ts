@@ -7,6 +7,7 @@ import { createBudgetStore } from '../adapters/postgres/budget-store.js';
 import { createConversationStore } from '../adapters/postgres/conversation-store.js';
 import type { Database } from '../adapters/postgres/database.js';
 import { createFileIndex } from '../adapters/postgres/file-index.js';
+import { createSteerStore } from '../adapters/postgres/steer-store.js';
 import { createTenantDirectory } from '../adapters/postgres/tenant-directory.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
 import { createUsageStore } from '../adapters/postgres/usage-store.js';
@@ -17,11 +18,13 @@ import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
+import type { SteerStore } from '../domain/ports/steer-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 
 export interface Stores {
   readonly turns: TurnStore;
+  readonly steers: SteerStore;
   readonly approvals: ApprovalStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
@@ -36,6 +39,7 @@ export interface Stores {
 export function createStores(database: Database, filesFolder: string): Stores {
   return {
     turns: createTurnStore(database),
+    steers: createSteerStore(database),
     approvals: createApprovalStore(database),
     conversations: createConversationStore(database),
     usage: createUsageStore(database),

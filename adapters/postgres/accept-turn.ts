@@ -4,16 +4,14 @@
  */
 import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
-import type { Failure } from '../../domain/failures.js';
 import { newId } from '../../domain/ids.js';
 import { NO_USAGE } from '../../domain/pricing.js';
 import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
-import { MAX_PENDING_STEERS } from '../../domain/steer.js';
-import { isTerminal } from '../../domain/turn.js';
-import type { TurnRecord, TurnStatus } from '../../domain/turn.js';
-import { appliedBudgets, objectionOfBudgets } from './budget-admission.js';
-import type { AppliedBudget } from './budget-admission.js';
+import type { TurnRecord } from '../../domain/turn.js';
+import { objectionAgainst, tooManySteers } from './accept-objections.js';
+import type { Surroundings } from './accept-objections.js';
+import { appliedBudgets } from './budget-admission.js';
 import type { Connection, Database } from './database.js';
 import { copySteps } from './fork-copy.js';
 import { toJson } from './json-columns.js';
@@ -27,26 +25,6 @@ import { lockConversation, takePlace } from './waiting-turns.js';
 /** Two requests that meet see each other on the second look; the third is for a turn that ended in between. */
 const MAX_ROUNDS = 4;
 const FOREIGN_KEY_VIOLATION = '23503';
-
-/** What the look found; null where there is nothing of the kind. */
-interface Surroundings {
-  readonly replay_id: string | null;
-  readonly replay_hash: string | null;
-  readonly replay_steer_id: string | null;
-  readonly conversation_id: string | null;
-  readonly conversation_owner: string | null;
-  readonly head_turn_id: string | null;
-  readonly parent_id: string | null;
-  readonly parent_owner: string | null;
-  readonly parent_status: TurnStatus | null;
-  readonly parent_kind: string | null;
-  readonly parent_stored: boolean | null;
-  readonly parent_conversation_id: string | null;
-  readonly parent_depth: number | null;
-  readonly busy_id: string | null;
-  readonly budgets: readonly AppliedBudget[] | null;
-  readonly revoked: boolean;
-}
 
 /** @throws as `TurnStore.accept` says. */
 export async function acceptTurn(database: Database, scope: Scope, turn: NewTurn): Promise<AcceptOutcome> {
@@ -70,7 +48,7 @@ async function acceptOnce(
 ): Promise<AcceptOutcome | null> {
   const around = await lookAround(connection, scope, turn);
   if (around.replay_hash !== null) return replay(connection, scope, turn, around);
-  const objection = objectionTo(turn, around) ?? objectionToOwner(scope, turn, around);
+  const objection = objectionAgainst(scope, turn, around);
   if (objection !== null) throw objection;
   const runningId = around.busy_id;
   if (runningId !== null) {
@@ -121,13 +99,6 @@ async function join(
   return steer === null || running === null ? null : { kind: 'steered', turn: running, steer };
 }
 
-export function tooManySteers(turnId: string): Failure {
-  return failure(
-    'conversation.queue-full',
-    `${String(MAX_PENDING_STEERS)} messages wait to join the response ${turnId}, which is the most; wait for its next step, or cancel one`,
-  );
-}
-
 /** The caller holds the lock of the conversation, and has seen under it that a turn runs. */
 async function enqueue(
   connection: Connection,
@@ -175,46 +146,6 @@ async function lookAround(connection: Connection, scope: Scope, turn: NewTurn): 
   const [around] = rows;
   if (around === undefined) throw failure('server.internal', 'a query that always has one row had none');
   return around;
-}
-
-function objectionToOwner(scope: Scope, turn: NewTurn, around: Surroundings): Failure | null {
-  if (around.revoked) return failure('user.revoked', `the user ${scope.principalId} was revoked`);
-  return objectionOfBudgets(around.budgets ?? [], turn.priced ?? true);
-}
-
-function objectionTo(turn: NewTurn, around: Surroundings): Failure | null {
-  if (turn.conversationId !== null && around.conversation_id === null) {
-    return failure('conversation.not-found', `there is no conversation ${turn.conversationId}`, {
-      param: 'conversation',
-    });
-  }
-  const toParent = typeof turn.parentId === 'string' ? objectionToParent(turn, turn.parentId, around) : null;
-  if (toParent !== null) return toParent;
-  if (around.busy_id === null || (turn.onConflict ?? 'reject') !== 'reject') return null;
-  const message =
-    `the response ${around.busy_id} is still running in this conversation; wait for it, cancel it, ` +
-    'or let this message wait or join it with turnstone.on_conflict';
-  return failure('conversation.busy', message);
-}
-
-function objectionToParent(turn: NewTurn, parentId: string, around: Surroundings): Failure | null {
-  const param = 'previous_response_id';
-  // Not kept for later use is not there for later use; within a conversation the conversation keeps it.
-  const forgotten = around.parent_stored === false && around.parent_conversation_id === null;
-  if (around.parent_status === null || forgotten) {
-    return failure('response.not-found', `there is no response ${parentId} to continue from`, { param });
-  }
-  if (turn.conversationId !== null && around.parent_conversation_id !== turn.conversationId) {
-    const message = `the response ${parentId} does not belong to conversation ${turn.conversationId}`;
-    return failure('request.invalid', message, { param });
-  }
-  const runs = !isTerminal(around.parent_status) && around.parent_kind === 'response';
-  const mayWaitForIt = parentId === around.busy_id && (turn.onConflict ?? 'reject') !== 'reject';
-  if (runs && !mayWaitForIt) {
-    const message = `the response ${parentId} has not ended; wait for it or cancel it`;
-    return failure('response.still-running', message, { param });
-  }
-  return null;
 }
 
 function toAcceptedTurn(scope: Scope, turn: NewTurn, around: Surroundings): TurnRecord {

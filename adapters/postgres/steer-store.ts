@@ -4,7 +4,7 @@ import { isTerminal } from '../../domain/turn.js';
 import type { NewSteer, SteerOutcome, SteerStore } from '../../domain/ports/steer-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { Steer } from '../../domain/steer.js';
-import { tooManySteers } from './accept-turn.js';
+import { tooManySteers } from './accept-objections.js';
 import type { Connection, Database } from './database.js';
 import { cancelSteer, findByKey, insertSteer, listSteers, readSteer } from './steer-writes.js';
 import { violates } from './store-failure.js';

@@ -73,8 +73,9 @@ async function promoteNext(
     const candidate = await firstWaiting(connection, scope, conversationId);
     if (candidate === null) return null;
     const begun = await beginWaiting(connection, scope, candidate, now);
-    // One that was cancelled at this moment is passed over.
     if (begun !== null) return begun;
+    // Passed over: it was cancelled at this moment, or its user was revoked and it never runs.
+    await cancelQueued(connection, scope, candidate);
   }
 }
 
@@ -89,6 +90,8 @@ async function beginWaiting(connection: Connection, scope: Scope, turnId: string
       left join turns p on p.tenant_id = w.tenant_id and p.id = coalesce(w.parent_id, c.head_turn_id)
       where ${owned(scope, 't')} and t.id = ${turnId}::text and t.status = 'queued'
         and w.tenant_id = t.tenant_id and w.id = t.id
+        and not exists (
+          select 1 from revoked_principals r where r.tenant_id = t.tenant_id and r.principal_id = t.principal_id)
       returning ${sql.raw(TURN_COLUMNS)}, t.next_sequence - ${SEQUENCES_PER_ATTEMPT}::bigint as first_sequence),
     step as (
       insert into turn_steps (tenant_id, turn_id, step, principal_id, attempt, claimed_at)

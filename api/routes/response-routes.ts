@@ -14,6 +14,7 @@ import { checkStart } from '../turn-reader.js';
 
 const TAG = 'Responses';
 const STREAM = 'text/event-stream';
+const STEER_HEADER = 'turnstone-steer-id';
 
 function createRoute(deps: AnswerDeps): ApiRoute {
   return defineRoute({
@@ -31,7 +32,10 @@ function createRoute(deps: AnswerDeps): ApiRoute {
     answers: { 200: { description: 'The response, or its events', schema: responseSchema, stream: STREAM } },
     async handle({ body, context, caller, req, res }) {
       const idempotency = readIdempotency(req, 'createResponse', req.body);
-      const turn = await acceptTurn(deps, { ...context, scope: caller.scope, idempotency }, body);
+      const outcome = await acceptTurn(deps, { ...context, scope: caller.scope, idempotency }, body);
+      const { turn } = outcome;
+      // The answer is the response that the message joined; this is how to see it, or take it back.
+      if (outcome.kind === 'steered') res.setHeader(STEER_HEADER, outcome.steer.id);
       await answerTurn(deps, res, turn, { stream: body.stream ?? false, background: body.background ?? false });
     },
   });

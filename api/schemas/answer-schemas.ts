@@ -62,6 +62,7 @@ export const responseSchema = z
       cost_micros: z.int(),
       cost_incomplete: z.boolean(),
       usage_estimated: z.boolean(),
+      queue_position: z.int().optional().describe('While it is `queued`: 1 runs next.'),
     }),
   })
   .meta({ id: 'Response' });
@@ -78,6 +79,19 @@ const listOf = (entry: z.ZodType, name: string): z.ZodType =>
     .meta({ id: name });
 
 export const itemListSchema = listOf(itemSchema, 'ItemList');
+export const steerSchema = z
+  .object({
+    id: z.string().nullable().describe('Null where the message came too late to wait: the response is its own.'),
+    object: z.literal('response.steer'),
+    status: z.enum(['pending', 'picked_up', 'cancelled', 'moved']),
+    response_id: z.string().describe('The response that answers it: the one it was sent into, or the one it moved to.'),
+    sent_to: z.string(),
+    step: z.int().nullable().describe('The model step that sees it first.'),
+    created_at: seconds,
+    items: z.array(itemSchema),
+  })
+  .meta({ id: 'Steer' });
+export const steerListSchema = listOf(steerSchema, 'SteerList');
 export const deletedSchema = z.object({ id, object: z.string(), deleted: z.literal(true) }).meta({ id: 'Deleted' });
 
 export const conversationSchema = z

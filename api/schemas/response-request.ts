@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { limitsSchema } from '../../domain/agent.js';
 import { inputItemSchema } from '../../domain/item.js';
+import { ON_CONFLICT } from '../../domain/steer.js';
 import { closedObject } from './closed-object.js';
 import {
   flagQuerySchema,
@@ -73,9 +74,12 @@ const turnstoneSchema = closedObject({
     .optional()
     .describe('Limits of this turn; values above the server’s ceilings are lowered to them.'),
   on_conflict: z
-    .literal('reject')
+    .enum(ON_CONFLICT)
     .optional()
-    .describe('A second message into a running conversation is answered with 409.'),
+    .describe(
+      'What happens while another turn of the conversation runs. `reject` (the default): 409. `queue`: the message waits its turn. `steer`: it joins the ' +
+        'running turn at its next step. `interrupt`: it stops the running turn, whose partial text stays, and runs next.',
+    ),
 });
 
 /** What decides how a turn runs, shared by create and input_tokens. */
@@ -132,6 +136,10 @@ export const responseContinueSchema = closedObject({
   stream: z.boolean().nullish(),
   background: z.boolean().nullish(),
 }).meta({ id: 'ResponseContinue', example: { limits: { max_steps: 40 } } });
+
+export const responseSteerSchema = closedObject({
+  input: promptFields.input.describe('A text, or messages of the user.'),
+}).meta({ id: 'ResponseSteer', example: { input: 'Only the ones in Europe, please.' } });
 
 export const inputTokensSchema = closedObject({ ...promptFields, personality: ignored(z.string().max(64)) }).meta({
   id: 'InputTokensRequest',

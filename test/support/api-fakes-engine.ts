@@ -105,12 +105,15 @@ async function end(
   turnId: string,
   items: readonly OutputItem[],
   ending: TurnEnding,
+  before: { readonly step: number; readonly items: readonly OutputItem[] } = { step: 0, items: [] },
 ): Promise<void> {
   const ref = { tenantId: scope.tenantId, turnId };
+  const step = before.step + 1;
+  const output = [...before.items, ...items];
   const usage = { inputTokens: 11, cachedTokens: 2, outputTokens: 7, reasoningTokens: 0, estimated: false };
   const committed = await stage.turns.commitStep(scope, {
     turnId,
-    step: 1,
+    step,
     attempt: 1,
     items,
     toolCalls: [],
@@ -123,10 +126,40 @@ async function end(
   if (committed === null) return;
   const { turn, next } = committed;
   if (next !== null) stage.onNext(next);
-  if (!isTerminal(turn.status)) return;
-  const response = toResponseResource(turn, items);
+  if (!isTerminal(turn.status)) {
+    await readSteers(stage, scope, turnId, { step, items: output });
+    return;
+  }
+  const response = toResponseResource(turn, output);
   const last = await stage.events.append(ref, { part: 'end', attempt: 1 }, [{ type: TERMINAL[turn.status], response }]);
   await stage.turns.recordLastSequence(scope, turnId, last);
+}
+
+/** The next step of a turn that messages kept open: it reads them and answers. */
+async function readSteers(
+  stage: Stage,
+  scope: Scope,
+  turnId: string,
+  before: { readonly step: number; readonly items: readonly OutputItem[] },
+): Promise<void> {
+  const step = before.step + 1;
+  const index = before.items.length;
+  const { steers = [] } = await stage.turns.claimStep(scope, { turnId, step });
+  const said = steers.map(({ id, items }): TurnEventDraft => ({
+    type: 'turnstone:steer.picked_up',
+    steer_id: id,
+    step,
+    before_output_index: index,
+    items,
+  }));
+  const text = `read: ${steers.flatMap(({ items }) => items.map(itemText)).join(', ')}`;
+  const item = message(newId('message'), text, 'completed');
+  await stage.events.append({ tenantId: scope.tenantId, turnId }, { part: `step/${step}`, attempt: 1 }, [
+    ...said,
+    ...textEvents(item, index, [text]),
+    ...endText(item, index, text),
+  ]);
+  await end(stage, scope, turnId, [item], COMPLETED, before);
 }
 
 async function lastUserText(stage: Stage, scope: Scope, turnId: string): Promise<string> {

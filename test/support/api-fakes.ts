@@ -23,6 +23,7 @@ import {
 } from './in-memory-stores.js';
 import { createInMemoryAuditLog } from './in-memory-audit-log.js';
 import { createInMemoryAccess } from './in-memory-access.js';
+import { createInMemorySteerStore } from './in-memory-stores-pending.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createTurnStarter } from '../../activities/turn-starter.js';
@@ -163,6 +164,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
   let draining = false;
   const deps = {
     turns,
+    steers: createInMemorySteerStore(tables),
     conversations: createInMemoryConversationStore(tables),
     usage: createInMemoryUsageStore(tables),
     budgets: createInMemoryBudgetStore(tables),
