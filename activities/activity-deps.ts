@@ -2,6 +2,7 @@
 import type { Failure } from '../domain/failures.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ApprovalStore } from '../domain/ports/approval-store.js';
+import type { EffectStore } from '../domain/ports/effect-store.js';
 import type { EventLog } from '../domain/ports/event-log.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { Logger } from '../domain/ports/logger.js';
@@ -14,6 +15,7 @@ import type { AnswerRules } from './answer-filter.js';
 export interface ActivityDeps {
   readonly turns: TurnStore;
   readonly budgets: BudgetStore;
+  readonly effects: EffectStore;
   readonly approvals: ApprovalStore;
   readonly files: FileStore;
   readonly events: EventLog;

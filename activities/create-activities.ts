@@ -3,6 +3,7 @@ import { internalScope } from '../domain/scope.js';
 import type { ApprovalActivities } from '../domain/approval-contract.js';
 import type { Scope } from '../domain/scope.js';
 import type { TurnActivities } from '../domain/turn-contract.js';
+import type { UndoActivities } from '../domain/undo-contract.js';
 import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
 import { approvalWork } from './approvals.js';
 import { finishTurn } from './finish-turn.js';
@@ -10,6 +11,7 @@ import type { Adopted, HeadStart } from './head-start.js';
 import { runModelStep } from './model-step.js';
 import { runActivity } from './run-activity.js';
 import { runToolCall } from './tool-run.js';
+import { undoEffect } from './undo-effect.js';
 
 /** Activities act for the turn that was accepted, whoever owns it; what it reads and keeps as files is its owner's. */
 function turnScope(tenantId: string): Scope {
@@ -17,9 +19,13 @@ function turnScope(tenantId: string): Scope {
 }
 
 /** @param headStart null where the API runs in another process. */
-export function createActivities(deps: ActivityDeps, headStart: HeadStart | null): TurnActivities & ApprovalActivities {
+export function createActivities(
+  deps: ActivityDeps,
+  headStart: HeadStart | null,
+): TurnActivities & ApprovalActivities & UndoActivities {
   return {
     ...createApprovalActivities(deps),
+    ...createUndoActivities(deps),
     callModel: (input) =>
       runActivity(deps, { ...input, name: 'callModel' }, (run) =>
         adoptedOr(headStart?.adoptStep(input.turnId, input.step), run, () =>
@@ -61,6 +67,20 @@ function createApprovalActivities(deps: ActivityDeps): ApprovalActivities {
       runActivity(deps, { ...input, name: 'escalateApprovals' }, (run) =>
         approvalWork.escalateApprovals(deps, turnScope(input.tenantId), input, run),
       ),
+  };
+}
+
+function createUndoActivities(deps: ActivityDeps): UndoActivities {
+  return {
+    undoEffect: (input) =>
+      runActivity(deps, { ...input, name: 'undoEffect' }, (run) =>
+        undoEffect(deps, turnScope(input.tenantId), input, run),
+      ),
+    giveUpUndo: (input) =>
+      runActivity(deps, { ...input, name: 'giveUpUndo' }, async () => {
+        const ending = { effectId: input.effectId, attempt: null, status: 'unknown', text: null, error: null } as const;
+        await deps.effects.endUndo(turnScope(input.tenantId), ending);
+      }),
   };
 }
 

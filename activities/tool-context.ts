@@ -24,6 +24,11 @@ export function idempotencyKeyOf(key: ToolCallKey): string {
   return createHash('sha256').update(`${key.turnId}/${key.step}/${key.callIndex}`).digest('hex');
 }
 
+/** Undoing is an effect of its own: it must not be taken for the call it undoes. */
+export function undoKeyOf(key: ToolCallKey): string {
+  return createHash('sha256').update(`undo/${key.turnId}/${key.step}/${key.callIndex}`).digest('hex');
+}
+
 export function createToolContext(input: ToolContextInput): ToolContext {
   const { deps, scope, key } = input;
   return {

@@ -29,6 +29,7 @@ import { createConversationRoutes } from './routes/conversation-routes.js';
 import { createConversationTransferRoutes } from './routes/conversation-transfer-routes.js';
 import { createDocsRoutes } from './routes/docs-routes.js';
 import { createFileRoutes } from './routes/file-routes.js';
+import { createEffectRoutes } from './routes/effect-routes.js';
 import { createForkRoutes } from './routes/fork-routes.js';
 import { createHealthRoutes } from './routes/health-routes.js';
 import { createImageProxyRoutes } from './routes/image-proxy-routes.js';
@@ -62,6 +63,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createResponseActionRoutes(answerDeps),
     ...createSteerRoutes(deps),
     ...createForkRoutes(answerDeps),
+    ...createEffectRoutes(deps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),

@@ -245,18 +245,6 @@ export const inputItemSchema = z.union([
 /** One element of a request's `input` list, as the client sent it. */
 export type InputItemParam = z.infer<typeof inputItemSchema>;
 
-/** The item of a call that is said to have ended with another result than it did. */
-export function withResult(item: ToolItem, text: string): ToolItem {
-  switch (item.type) {
-    case 'code_interpreter_call':
-      return { ...item, status: 'completed', outputs: [{ type: 'logs', logs: text }] };
-    case 'web_search_call':
-      return { ...item, status: 'completed' };
-    case 'turnstone:tool_call':
-      return { ...item, status: 'completed', output: text, error: null };
-  }
-}
-
 /** The plain text of an item, for full-text search, titles and token estimates. Empty where an item has none. */
 export function itemText(item: Item): string {
   switch (item.type) {

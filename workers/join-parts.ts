@@ -8,6 +8,7 @@ import { createMemoryEventLog } from '../adapters/memory/memory-event-log.js';
 import { createMetrics } from '../adapters/prometheus/create-metrics.js';
 import type { MetricsEndpoint } from '../adapters/prometheus/create-metrics.js';
 import { createTurnEngine } from '../adapters/temporal/turn-engine.js';
+import { createUndoEngine } from '../adapters/temporal/undo-engine.js';
 import type { ActivityDeps } from '../activities/activity-deps.js';
 import { beginNext } from '../activities/begin-next.js';
 import { createActivities } from '../activities/create-activities.js';
@@ -92,6 +93,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const deps: ActivityDeps = {
     turns: parts.store.turns,
     budgets: parts.store.budgets,
+    effects: parts.store.effects,
     approvals: parts.store.approvals,
     files: parts.store.files,
     events,
@@ -200,6 +202,8 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     conversations: store.conversations,
     usage: store.usage,
     budgets: store.budgets,
+    effects: store.effects,
+    undoEngine: createUndoEngine({ client: parts.engine.client, taskQueue: config.temporal.task_queue }),
     apiKeys: store.apiKeys,
     directory: store.directory,
     files: store.files,

@@ -6,6 +6,7 @@ import { createAuditLog } from '../adapters/postgres/audit-log.js';
 import { createBudgetStore } from '../adapters/postgres/budget-store.js';
 import { createConversationStore } from '../adapters/postgres/conversation-store.js';
 import type { Database } from '../adapters/postgres/database.js';
+import { createEffectStore } from '../adapters/postgres/effect-store.js';
 import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { createSteerStore } from '../adapters/postgres/steer-store.js';
 import { createTenantDirectory } from '../adapters/postgres/tenant-directory.js';
@@ -16,6 +17,7 @@ import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
+import type { EffectStore } from '../domain/ports/effect-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { SteerStore } from '../domain/ports/steer-store.js';
@@ -29,6 +31,7 @@ export interface Stores {
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;
+  readonly effects: EffectStore;
   readonly apiKeys: ApiKeyStore;
   readonly directory: TenantDirectory;
   readonly files: FileStore;
@@ -44,6 +47,7 @@ export function createStores(database: Database, filesFolder: string): Stores {
     conversations: createConversationStore(database),
     usage: createUsageStore(database),
     budgets: createBudgetStore(database),
+    effects: createEffectStore(database),
     apiKeys: createApiKeyStore(database),
     directory: createTenantDirectory(database),
     files: createFolderFileStore({ folder: filesFolder, index: createFileIndex(database) }),

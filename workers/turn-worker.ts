@@ -1,4 +1,4 @@
-/** The Temporal worker of this process: runs the workflow `turn` and its activities. */
+/** The Temporal worker of this process: runs the workflows `turn` and `undo` and their activities. */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
 import type { DataConverter } from '@temporalio/common';

@@ -4,7 +4,7 @@
  */
 import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
-import { withResult } from '../../domain/item.js';
+import { withResult } from '../../domain/changed-result.js';
 import type { ToolItem } from '../../domain/item.js';
 import type { ForkedSteps } from '../../domain/ports/turn-store.js';
 import type { TurnRecord } from '../../domain/turn.js';

@@ -8,6 +8,7 @@ import { approvalsMigration } from './migrations/0003-approvals.js';
 import { pendingMessagesMigration } from './migrations/0004-pending-messages.js';
 import { budgetsMigration } from './migrations/0005-budgets.js';
 import { secretsMigration } from './migrations/0006-secrets.js';
+import { forkAndEffectsMigration } from './migrations/0007-fork-and-effects.js';
 import { ensureRoles } from './migrations/row-level-security.js';
 import { sqlStateOf, toStoreFailure } from './store-failure.js';
 
@@ -21,6 +22,7 @@ const MIGRATIONS = {
   '0004-pending-messages': pendingMessagesMigration,
   '0005-budgets': budgetsMigration,
   '0006-secrets': secretsMigration,
+  '0007-fork-and-effects': forkAndEffectsMigration,
 };
 
 /**

@@ -68,6 +68,14 @@ export interface ToolOutput {
   readonly files?: readonly FileRecord[];
 }
 
+/** What an undo is given of the call it takes back. */
+export interface ToolReceiptView {
+  /** The whole text the call returned; empty when it ended without one. */
+  readonly text: string;
+  /** The key the call ran with. */
+  readonly idempotencyKey: string;
+}
+
 /** A tool as the product holds it, whatever its argument type; made by `defineTool`. */
 export interface Tool {
   readonly name: string;
@@ -100,6 +108,8 @@ export interface Tool {
   invoke(argumentsJson: unknown, context: ToolContext): Promise<ToolOutput>;
   /** Null when it can run here; else why not and what to do. */
   unavailable?(): string | null;
+  /** Take back what a call did; absent: this tool cannot. Repeated with the same key of its own (`context.idempotencyKey`). */
+  undo?(argumentsJson: unknown, receipt: ToolReceiptView, context: ToolContext): Promise<ToolOutput>;
 }
 
 export interface PythonJob {

@@ -8,7 +8,7 @@ import { DefaultLogger, bundleWorkflowCode } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import * as workflows from '../../workflows/index.js';
 
-const EXPECTED_WORKFLOWS = ['turn'];
+const EXPECTED_WORKFLOWS = ['turn', 'undo'];
 const MAX_BYTES = 2 * 1024 * 1024;
 /** What the Temporal SDK itself brings into the sandbox. */
 const OF_THE_SDK = ['long', 'ms', 'nexus-rpc'];

@@ -33,6 +33,11 @@ export const REQUIREMENTS = {
   'tools.failed': 'bad arguments and unknown tools go back to the model, never fail the turn',
   'tools.large-result': 'a result over budget is cut and its rest can be read',
   'tools.python-files': 'python reads the files of the conversation and gives files back',
+  'budgets.reserved':
+    'parallel turns at the end of a budget make one call; a new turn is then refused, and limits say what is left',
+  'fork.recorded':
+    'a fork with another tool result asks the model once more and runs no tool again; both branches compare',
+  'effects.undo': 'an effect is listed with its receipt and undone once, as a workflow, with a key of its own',
   'operators.temporal': 'a turn is readable in Temporal: summaries, groups, search attributes, details, progress',
   'operators.logs': 'every log line of a turn carries request, tenant, turn, step and attempt',
   'operators.metrics': '/metrics counts requests, turns, model and tool calls, tokens and cost',

@@ -23,6 +23,7 @@ import { runTurnLoop } from '../../workflows/turn-loop.js';
 import { aFakeTool, noMetrics } from '../support/api-fakes.js';
 import { createInMemoryApprovalStore } from '../support/in-memory-approvals.js';
 import { createInMemoryBudgetStore } from '../support/in-memory-budgets.js';
+import { createInMemoryEffectStore } from '../support/in-memory-effects.js';
 import { createInMemoryFileStore } from '../support/in-memory-stores.js';
 import { createMemoryTables } from '../support/in-memory-stores-tables.js';
 import type { MemoryTables } from '../support/in-memory-stores-tables.js';
@@ -130,6 +131,7 @@ function depsOf(world: World, actor: Actor): ActivityDeps {
     turns: gatedPort(scheduler, actor, createInMemoryTurnStore(world.tables)),
     approvals: gatedPort(scheduler, actor, createInMemoryApprovalStore(world.tables)),
     budgets: gatedPort(scheduler, actor, createInMemoryBudgetStore(world.tables)),
+    effects: createInMemoryEffectStore(world.tables),
     files: createInMemoryFileStore(),
     events: gatedPort(scheduler, actor, world.events, new Set(['onCancel', 'read'])),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },

@@ -7,6 +7,7 @@ import type { Tool } from '../../domain/ports/tool-runtime.js';
 import { toResponseResource } from '../../domain/response-resource.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
 import { aFakeTool } from './api-fakes.js';
+import { createInMemoryEffectStore } from './in-memory-effects.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import { createInMemoryApprovalStore } from './in-memory-approvals.js';
 import { createInMemoryFileStore } from './in-memory-stores.js';
@@ -69,6 +70,7 @@ export async function anAcceptedTurn(
   const deps: ActivityDeps = {
     turns: createInMemoryTurnStore(tables),
     budgets: createInMemoryBudgetStore(tables),
+    effects: createInMemoryEffectStore(tables),
     approvals: createInMemoryApprovalStore(tables),
     files: createInMemoryFileStore(),
     events: createMemoryEventLog(),

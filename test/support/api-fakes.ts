@@ -15,6 +15,7 @@ import type { Metrics } from '../../domain/ports/metrics.js';
 import type { ModelInfo, ModelRegistry } from '../../domain/ports/model.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
 import type { KeyScope } from '../../domain/scope.js';
+import { createInMemoryEffectStore } from './in-memory-effects.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import {
   createInMemoryConversationStore,
@@ -168,6 +169,8 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     conversations: createInMemoryConversationStore(tables),
     usage: createInMemoryUsageStore(tables),
     budgets: createInMemoryBudgetStore(tables),
+    effects: createInMemoryEffectStore(tables),
+    undoEngine: { startUndo: async () => undefined },
     apiKeys,
     directory: access.directory,
     files: createInMemoryFileStore(),

@@ -6,7 +6,7 @@ import { appendFileSync } from 'node:fs';
 
 const note = (line) => appendFileSync(process.env.EFFECT_LEDGER, `${JSON.stringify(line)}\n`);
 
-const createEffectTools = ({ defineTool, z }) => {
+const createEffectTools = ({ defineTool, z, failure }) => {
   const input = z.object({ what: z.string().max(200).describe('What to book or send') });
   const base = { input, approval: 'never', timeoutMs: 30_000 };
   return [
@@ -25,6 +25,11 @@ const createEffectTools = ({ defineTool, z }) => {
       async run({ what }, { idempotencyKey }) {
         note({ tool: 'book_room', what, key: idempotencyKey });
         return { text: `booked ${what}` };
+      },
+      async undo({ what }, receipt, { idempotencyKey }) {
+        note({ tool: 'book_room', undo: what, key: idempotencyKey, of: receipt.idempotencyKey });
+        if (what === 'no way back') throw failure('tool.failed', 'The hotel keeps the booking.');
+        return { text: `cancelled ${receipt.text}` };
       },
     }),
     defineTool({

@@ -27,6 +27,7 @@ export const TABLES = [
   'tenant_keys',
   'turn_credentials',
   'audit_log',
+  'tool_effects',
   'budgets',
   'budget_holds',
   'budget_spends',
@@ -42,6 +43,8 @@ export const OF_TENANT = [
   'budget_spends',
 ];
 const rowsOf = ({ tenantId, principalId }: Scope, turnId: string): string[] => [
+  `insert into tool_effects (tenant_id, turn_id, step, call_index, principal_id, undo_attempt)
+     values ('${tenantId}', '${turnId}', 1, 0, '${principalId}', 0)`,
   `insert into approvals (tenant_id, id, turn_id, step, call_index, principal_id, item_id, name, arguments, arguments_hash,
      effect, because, mode, status, created_at, expires_at)
      values ('${tenantId}', '${newId('approval')}', '${turnId}', 1, 0, '${principalId}', 'i', 'n', '{}', 'h', 'read', 'rule',

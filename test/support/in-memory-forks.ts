@@ -1,5 +1,5 @@
 /** What a forked turn takes over, in memory. */
-import { withResult } from '../../domain/item.js';
+import { withResult } from '../../domain/changed-result.js';
 import type { ToolItem } from '../../domain/item.js';
 import type { NewTurn } from '../../domain/ports/turn-store.js';
 import type { MemoryTables, StepRow, TurnRow } from './in-memory-stores-tables.js';

@@ -5,7 +5,7 @@ import { failure } from '../../domain/failures.js';
 import type { ToolItemType } from '../../domain/item.js';
 import type { JsonObject } from '../../domain/json.js';
 import { canonicalJson } from '../../domain/json.js';
-import type { Tool, ToolContext, ToolOutput } from '../../domain/ports/tool-runtime.js';
+import type { Tool, ToolContext, ToolOutput, ToolReceiptView } from '../../domain/ports/tool-runtime.js';
 import type { Origin } from '../../domain/taint.js';
 import type { ApprovalRule, ToolEffect } from '../../domain/tool.js';
 import { parseArguments } from './parse-arguments.js';
@@ -46,6 +46,8 @@ export interface ToolDefinition<Input extends z.ZodObject> {
   readonly unavailable?: () => string | null;
   /** Gets parsed arguments. What it throws with a failure code stays as it is; see `domain/failures.ts`. */
   readonly run: (input: z.infer<Input>, context: ToolContext) => Promise<ToolOutput>;
+  /** Takes back what `run` did with these arguments; a person asks for it. `context.idempotencyKey` is the undo's own. */
+  readonly undo?: (input: z.infer<Input>, receipt: ToolReceiptView, context: ToolContext) => Promise<ToolOutput>;
 }
 
 function toParameters(name: string, input: z.ZodObject): JsonObject {
@@ -126,6 +128,7 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
       return definition.run(parsed, context);
     },
     ...(unavailable === undefined ? {} : { unavailable }),
+    ...undoOf(definition, (argumentsJson) => parseArguments(name, input, argumentsJson) as z.infer<Input>),
     ...(destinations === undefined
       ? {}
       : {
@@ -135,4 +138,13 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
           },
         }),
   };
+}
+
+function undoOf<Input extends z.ZodObject>(
+  { name, effect, undo }: ToolDefinition<Input>,
+  parse: (argumentsJson: unknown) => z.infer<Input>,
+): Pick<Tool, 'undo'> {
+  if (undo === undefined) return {};
+  if (effect === 'read') throw new Error(`Tool ${name}: effect read changes nothing, so there is nothing to undo`);
+  return { undo: async (argumentsJson, receipt, context) => undo(parse(argumentsJson), receipt, context) };
 }

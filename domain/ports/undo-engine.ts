@@ -1,0 +1,7 @@
+/** Starts the workflow that undoes an effect. */
+import type { UndoInput } from '../undo-contract.js';
+
+export interface UndoEngine {
+  /** Safe to repeat: an effect has one such workflow, running or ended. @throws `engine.unavailable`. */
+  startUndo(input: UndoInput): Promise<void>;
+}
