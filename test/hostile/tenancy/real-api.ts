@@ -1,0 +1,56 @@
+/** The API over the real stores on PGlite, row-level security included; only the engine and the models are fakes. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createStores } from '../../../workers/stores-over-database.js';
+import { startApi } from '../../support/api-fakes.js';
+import type { ApiFixture } from '../../support/api-fakes.js';
+import { openTestPglite } from '../../support/database.js';
+
+export interface Owner {
+  readonly tenantId: string;
+  readonly principalId: string;
+}
+
+export interface RealApi {
+  readonly api: ApiFixture;
+  /** Everything the database holds of an owner, as text that can be compared. */
+  dump(owner: Owner): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** A sweep is more than a caller may do in a minute. */
+const NO_LIMIT = { points: 1_000_000, durationSeconds: 60 };
+
+export async function startRealApi(): Promise<RealApi> {
+  const opened = await openTestPglite();
+  const folder = mkdtempSync(join(tmpdir(), 'turnstone-sweep-'));
+  const stores = createStores(opened.database, folder);
+  await stores.apiKeys.ensureTenant('default', 'Default');
+  const api = await startApi({ ...stores, rateLimit: NO_LIMIT });
+  const { pool } = opened.sqlPool;
+  // The login role of PGlite is a superuser: it sees what the product's roles do not.
+  const tables = await pool.query<{ name: string }>(
+    `select table_name as name from information_schema.columns
+     where table_schema = current_schema() and column_name = 'principal_id' order by table_name`,
+  );
+  return {
+    api,
+    async dump({ tenantId, principalId }) {
+      const parts: string[] = [];
+      for (const { name } of tables.rows) {
+        const { rows } = await pool.query<{ row: string }>(
+          `select to_jsonb(t)::text as row from ${name} t where tenant_id = $1 and principal_id = $2 order by 1`,
+          [tenantId, principalId],
+        );
+        parts.push(name, ...rows.map(({ row }) => row));
+      }
+      return parts.join('\n');
+    },
+    async close() {
+      await api.close();
+      await opened.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}

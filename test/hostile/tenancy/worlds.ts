@@ -1,0 +1,80 @@
+/** What one user owns of every kind: the victim's is aimed at, the attacker's stands where a request needs ids of its own. */
+import { expect } from 'vitest';
+import type { ApiFixture } from '../../support/api-fakes.js';
+import type { Owner } from './real-api.js';
+
+export interface World extends Owner {
+  readonly key: string;
+  readonly keyId: string;
+  /** A text that only stands in what this user wrote. */
+  readonly canary: string;
+  readonly conversationId: string;
+  readonly responseId: string;
+  /** An answer's item in the conversation. */
+  readonly itemId: string;
+  readonly fileId: string;
+  /** A response that a limit ended. */
+  readonly limitedId: string;
+  /** A response that ended with a call for the client, and the call. */
+  readonly callingId: string;
+  readonly callId: string;
+  /** A response that runs until it is cancelled. */
+  readonly runningId: string;
+  readonly idempotencyKey: string;
+  readonly exported: Readonly<Record<string, unknown>>;
+}
+
+interface Made {
+  readonly id: string;
+  readonly output: readonly { readonly id: string; readonly call_id: string }[];
+  readonly data: readonly { readonly content?: readonly { readonly file_id?: string }[] }[];
+}
+
+export type Call = (method: string, path: string, body?: unknown, headers?: Record<string, string>) => Promise<Made>;
+
+export const FUNCTION = { type: 'function', name: 'weather', parameters: { type: 'object', properties: {} } };
+
+/** Calls that must succeed. */
+export function callerOf(api: ApiFixture, key: string): Call {
+  return async (method, path, body, headers = {}) => {
+    const answer = await api.request(method, path, body, { authorization: `Bearer ${key}`, ...headers });
+    expect(answer.status, `${method} ${path}: ${answer.text.slice(0, 300)}`).toBeLessThan(300);
+    return answer.json as unknown as Made;
+  };
+}
+
+/** @param key may write. */
+export async function createWorld(api: ApiFixture, owner: Owner & { key: string; keyId: string }): Promise<World> {
+  const call = callerOf(api, owner.key);
+  const canary = `canary-${globalThis.crypto.randomUUID()}`;
+  const idempotencyKey = `once-${canary}`;
+  const conversation = await call('POST', '/v1/conversations', {
+    title: `Title ${canary}`,
+    metadata: { note: canary },
+    items: [{ type: 'message', role: 'user', content: `Note ${canary}` }],
+  });
+  const file = { type: 'input_file', filename: `${canary}.txt`, file_data: Buffer.from(canary).toString('base64') };
+  const input = [{ role: 'user', content: [file, { type: 'input_text', text: `Question ${canary}` }] }];
+  const asked = { input, conversation: conversation.id };
+  const response = await call('POST', '/v1/responses', asked, { 'idempotency-key': idempotencyKey });
+  const given = await call('GET', `/v1/responses/${response.id}/input_items?order=desc`);
+  const fileId = given.data.flatMap(({ content }) => content ?? []).find((part) => part.file_id !== undefined)?.file_id;
+  const limited = await call('POST', '/v1/responses', { input: `limit ${canary}` });
+  const calling = await call('POST', '/v1/responses', { input: `call ${canary}`, tools: [FUNCTION] });
+  const running = await call('POST', '/v1/responses', { input: `wait ${canary}`, background: true });
+  const exported = await call('GET', `/v1/conversations/${conversation.id}/export`);
+  return {
+    ...owner,
+    canary,
+    conversationId: conversation.id,
+    responseId: response.id,
+    itemId: response.output[0]?.id ?? '',
+    fileId: fileId ?? '',
+    limitedId: limited.id,
+    callingId: calling.id,
+    callId: calling.output[0]?.call_id ?? '',
+    runningId: running.id,
+    idempotencyKey,
+    exported: exported as unknown as Record<string, unknown>,
+  };
+}
