@@ -24,6 +24,8 @@ export const REQUIREMENTS = {
   'durable.kill':
     'a killed server finishes the turn after its next start, and a reader gets step.reset and the right text',
   'durable.kill-tools': 'a tool call that was committed before the kill is not run again',
+  'conflict.modes': 'a second message waits, joins the running turn, or stops it, as the caller chooses, in one order',
+  'conflict.kill': 'messages that waited or were to join when the server was killed are answered once, in order',
   'backup.drill':
     'a backup made under load is restored on an empty folder: every turn acknowledged before it is there, and goes on',
   'cancel.fast': 'stop from elsewhere closes the provider’s socket within a second and keeps the partial text',

@@ -3,6 +3,7 @@ import type { ActivityDeps } from '../../activities/activity-deps.js';
 import { createMemoryEventLog } from '../../adapters/memory/memory-event-log.js';
 import { createMetrics } from '../../adapters/prometheus/create-metrics.js';
 import type { LanguageModel, ModelChunk, ModelRequest } from '../../domain/ports/model.js';
+import type { SteerStore } from '../../domain/ports/steer-store.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
 import { toResponseResource } from '../../domain/response-resource.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
@@ -12,6 +13,7 @@ import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import { createInMemoryApprovalStore } from './in-memory-approvals.js';
 import { createInMemoryFileStore } from './in-memory-stores.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
+import { createInMemorySteerStore } from './in-memory-stores-pending.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
 import { createRecordingLogger } from './recording-logger.js';
 import { aScope } from './scope-builders.js';
@@ -33,6 +35,7 @@ export const callChunks = (...names: string[]): ModelChunk[] => [
 
 export interface ActivityBench {
   readonly deps: ActivityDeps;
+  readonly steers: SteerStore;
   readonly turn: TurnRecord;
   readonly asked: readonly ModelRequest[];
   readonly invoked: readonly string[];
@@ -90,5 +93,5 @@ export async function anAcceptedTurn(
   const { turn } = outcome;
   const ref = { tenantId: benchScope.tenantId, turnId: turn.id };
   await deps.events.open(ref, { firstSequence: 0, snapshot: toResponseResource(turn, []) });
-  return { deps, turn, asked, invoked };
+  return { deps, steers: createInMemorySteerStore(tables), turn, asked, invoked };
 }

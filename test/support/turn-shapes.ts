@@ -110,6 +110,11 @@ export const TURN_SHAPES: readonly TurnShape[] = [
     meanwhile: cancelWhenActive,
   },
   {
+    // A message came in time to join: the step that answered did not close the turn.
+    name: 'steered',
+    activities: { callModel: async ({ step }) => (step === 1 ? callsResult([]) : closedResult()) },
+  },
+  {
     name: 'resumed',
     input: {
       resumed: { step: 4, toolCalls: 7, tokens: 100, costMicros: 9, startedAtMs: Date.UTC(2100, 0), repeats: { a: 1 } },

@@ -176,6 +176,15 @@ describe('compaction', () => {
     ]);
   });
 
+  it('kept: what the user sent while the turn ran, wherever it was read', () => {
+    const steered = [
+      ...path.slice(0, 4),
+      { ...at('t2', 1, 1, user('meanwhile')), direction: 'input' as const },
+      ...path.slice(4),
+    ];
+    expect(keptItems(steered).map((stored) => stored.item.id)).toContain('msg_meanwhile');
+  });
+
   it('messages: the summary stands where the old part was', () => {
     expect(messages(path, [receipt('ci_2', 'r')])[0]).toEqual({
       role: 'system',

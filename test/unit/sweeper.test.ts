@@ -101,6 +101,38 @@ describe('sweeper', () => {
     expect(started).toEqual(['resp_449']);
   });
 
+  it('turns that wait: a queue behind nothing is begun; a turn that was interrupted is asked again to stop', async () => {
+    const bench = await anAcceptedTurn([]);
+    const { tenantId } = bench.turn;
+    const begun: string[] = [];
+    const stopped: string[] = [];
+    const next = { turn: bench.turn, claim: { attempt: 1, firstSequence: 0, committed: null }, startedAtMs: 0 };
+    const turns = {
+      ...bench.deps.turns,
+      listOpen: async () => [],
+      listStranded: async () => [
+        { tenantId, turnId: 'resp_a', conversationId: 'conv_a', interrupts: null },
+        { tenantId, turnId: 'resp_b', conversationId: 'conv_b', interrupts: 'resp_running' },
+      ],
+      beginNext: async (_scope: unknown, conversationId: string) => (conversationId === 'conv_a' ? next : null),
+      purgeUnstored: async () => 0,
+    } as typeof bench.deps.turns;
+    const engine = {
+      cancel: async ({ turnId }: { turnId: string }) => {
+        stopped.push(turnId);
+        return true;
+      },
+    } as unknown as TurnEngine;
+    const beginNext = async ({ turn }: { turn: { id: string } }): Promise<void> => {
+      begun.push(turn.id);
+    };
+    const unsubscribe = bench.deps.events.onCancel({ tenantId, turnId: 'resp_running' }, () => stopped.push('fast'));
+    expect(await createSweeper({ ...bench.deps, turns, engine, beginNext }).sweep()).toBe(1);
+    unsubscribe();
+    expect(begun).toEqual([bench.turn.id]);
+    expect(stopped).toEqual(['fast', 'resp_running']);
+  });
+
   it('right after a start: turns of any age are looked at; later ones only past their first seconds', async () => {
     const bench = await anAcceptedTurn([]);
     const ages: number[] = [];

@@ -88,6 +88,25 @@ describe('turn loop', () => {
     expect(result.state).toMatchObject({ step: 2, toolCalls: 2, tokens: 20, costMicros: 10 });
   });
 
+  it('an answer that a message kept open: no calls to run -> the model is asked again at once', async () => {
+    const { result, modelCalls, toolCalls } = await play({ model: (step) => (step === 1 ? calls() : closed()) });
+    expect(modelCalls.map(({ step, wrapUp }) => [step, wrapUp])).toEqual([
+      [1, null],
+      [2, null],
+    ]);
+    expect(toolCalls).toEqual([]);
+    expect(result).toMatchObject({ kind: 'ended', status: 'completed', state: { step: 2, toolCalls: 0, tokens: 20 } });
+  });
+
+  it('messages without end: the limit of steps holds -> a last call writes the answer', async () => {
+    const { result, modelCalls } = await play({
+      limits: { maxSteps: 2 },
+      model: (_step, wrapUp) => (wrapUp === null ? calls() : closed('incomplete')),
+    });
+    expect(modelCalls.map((call) => call.wrapUp)).toEqual([null, null, 'max_steps']);
+    expect(result).toMatchObject({ kind: 'ended', status: 'incomplete' });
+  });
+
   it('a failed tool: is a result -> the loop goes on', async () => {
     const { result } = await play({
       model: (step) => (step === 1 ? calls(aCall(0)) : closed()),
