@@ -4,9 +4,21 @@
  */
 import { writeFile } from 'node:fs/promises';
 import type { BenchReport } from './support/report.js';
+import { benchInFlight } from './in-flight-bench.js';
+import { benchLongTurn } from './long-turn-bench.js';
+import { benchReconnect } from './reconnect-bench.js';
+import { benchRestart } from './restart-bench.js';
+import { benchStop } from './stop-bench.js';
 import { benchTurn } from './turn/turn-bench.js';
 
-const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = { turn: benchTurn };
+const BENCHES: Readonly<Record<string, () => Promise<BenchReport>>> = {
+  turn: benchTurn,
+  stop: benchStop,
+  reconnect: benchReconnect,
+  restart: benchRestart,
+  'long-turn': benchLongTurn,
+  'in-flight': benchInFlight,
+};
 
 const [name = '', option, file] = process.argv.slice(2);
 const bench = BENCHES[name];

@@ -31,24 +31,44 @@ export interface BenchProduct {
   stop(): Promise<void>;
 }
 
-/** A provider in a process of its own, so that it takes no time from the callers. */
-export async function startProvider(): Promise<{ readonly url: string; stop(): Promise<void> }> {
+export interface BenchProvider {
+  readonly url: string;
+  /** When the answer to the request with this text in its last user message was closed by its caller. */
+  closedAtMs(mark: string): Promise<number>;
+  stop(): Promise<void>;
+}
+
+/** In a process of its own, so that it takes no time from the callers. */
+export async function startProvider(): Promise<BenchProvider> {
   const provider = startChild(
     process.execPath,
     ['--import', 'tsx', join(REPOSITORY, 'bench/support/provider-process.ts')],
     process.env,
   );
-  const { port } = JSON.parse(await provider.line((line) => line.startsWith('{'))) as { port: number };
-  return { url: `http://127.0.0.1:${port}`, stop: () => provider.stop() };
+  const { port } = JSON.parse(await provider.line((line) => line.includes('"port"'))) as { port: number };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async closedAtMs(mark) {
+      const line = await provider.line((text) => text.includes('closedAtMs') && text.includes(mark));
+      return (JSON.parse(line) as { closedAtMs: number }).closedAtMs;
+    },
+    stop: () => provider.stop(),
+  };
 }
 
-export async function startBenchProduct(providerUrl: string): Promise<BenchProduct> {
+export interface BenchProductOptions {
+  /** More lines of the model's entry in the configuration, and of the configuration. */
+  readonly model?: string;
+  readonly config?: string;
+}
+
+export async function startBenchProduct(providerUrl: string, options: BenchProductOptions = {}): Promise<BenchProduct> {
   const folder = await mkdtemp(join(tmpdir(), 'turnstone-bench-'));
   const [apiPort, temporalPort] = [await findFreePort(), await findFreePort()];
   const apiUrl = `http://127.0.0.1:${apiPort}`;
   const config = join(folder, 'turnstone.config.yaml');
   const data = join(folder, 'data');
-  await writeFile(config, configText(providerUrl, temporalPort));
+  await writeFile(config, configText(providerUrl, temporalPort, options));
   const environment = { ...productEnvironment(config, data), PORT: String(apiPort) };
   let running: Child = await startProduct(environment, apiUrl);
   return {
@@ -72,9 +92,7 @@ export async function startBenchProduct(providerUrl: string): Promise<BenchProdu
   };
 }
 
-/** What a benchmark may set from outside: where caches are, and options of Node for a profile. */
 function productEnvironment(config: string, data: string): NodeJS.ProcessEnv {
-  const nodeOptions = process.env['BENCH_NODE_OPTIONS'];
   return {
     PATH: process.env['PATH'],
     HOME: process.env['HOME'],
@@ -83,14 +101,14 @@ function productEnvironment(config: string, data: string): NodeJS.ProcessEnv {
     TURNSTONE_CACHE_DIR: process.env['TURNSTONE_CACHE_DIR'] ?? join(REPOSITORY, '.cache'),
     TURNSTONE_ADMIN_KEY: ADMIN_KEY,
     LOG_LEVEL: 'warn',
-    ...(nodeOptions === undefined ? {} : { NODE_OPTIONS: nodeOptions }),
   };
 }
 
-function configText(providerUrl: string, temporalPort: number): string {
+function configText(providerUrl: string, temporalPort: number, { model, config }: BenchProductOptions): string {
   return [
     'providers:',
-    `  - { name: bench, base_url: "${providerUrl}/v1", api_key: bench, models: [{ name: bench }] }`,
+    `  - { name: bench, base_url: "${providerUrl}/v1", api_key: bench, models: [{ name: bench${model ?? ''} }] }`,
+    ...(config === undefined ? [] : [config]),
     'default_model: bench/bench',
     `temporal: { port: ${temporalPort} }`,
     'python: { enabled: false }',
@@ -99,7 +117,10 @@ function configText(providerUrl: string, temporalPort: number): string {
 }
 
 async function startProduct(environment: NodeJS.ProcessEnv, apiUrl: string): Promise<Child> {
-  const product = startChild(process.execPath, [join(REPOSITORY, 'cli/turnstone.mjs'), 'start'], environment);
+  // For a profile: BENCH_NODE_OPTIONS='--cpu-prof --cpu-prof-dir=…'.
+  const options = (process.env['BENCH_NODE_OPTIONS'] ?? '').split(' ').filter((option) => option !== '');
+  const launcher = join(REPOSITORY, 'cli/turnstone.mjs');
+  const product = startChild(process.execPath, [...options, launcher, 'start'], environment);
   const ready = async (): Promise<true | null> =>
     (await fetch(`${apiUrl}/readyz`).then(
       (response) => response.ok,

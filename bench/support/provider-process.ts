@@ -8,7 +8,7 @@
  *   "drip"                   a long answer, a few words each 20 ms
  *   anything else            the answer, at once
  *
- * Writes a line of JSON for each answer that its caller closed before the end: `{"closedAtMs": …}`.
+ * Writes a line of JSON for each answer that its caller closed before the end: `{"closedAtMs": …, "asked": …}`.
  */
 import { startFakeProvider } from '../../test/support/fake-provider.js';
 import type { FakeRequest } from '../../test/support/fake-provider.js';
@@ -23,13 +23,21 @@ const ANSWER =
 /** Streams for longer than any benchmark looks at it. */
 const LONG_ANSWER = ANSWER.repeat(40);
 
+/** The end of what was asked is enough to tell requests apart. */
+const MARK_CHARS = 100;
+
+function lastUserText({ body }: FakeRequest): string {
+  const last = (body.messages ?? []).findLast((message) => message.role === 'user');
+  return JSON.stringify(last?.content ?? '');
+}
+
 const call = (id: string): FakeToolCall => ({ name: 'read_result', arguments: { id } });
 
 function reply(request: FakeRequest): FakeReply {
   const messages = request.body.messages ?? [];
   const lastUser = messages.findLastIndex((message) => message.role === 'user');
   const steps = messages.slice(lastUser).filter((message) => message.role === 'assistant').length;
-  const asked = JSON.stringify(messages[lastUser]?.content ?? '');
+  const asked = lastUserText(request);
   return callsFor(asked, steps) ?? answerFor(asked);
 }
 
@@ -50,7 +58,10 @@ function answerFor(asked: string): FakeReply {
 const provider = await startFakeProvider({
   respond(request) {
     void request.closed.then(({ by, atMs }) => {
-      if (by === 'client') process.stdout.write(`${JSON.stringify({ closedAtMs: atMs })}\n`);
+      if (by !== 'client') return;
+      process.stdout.write(
+        `${JSON.stringify({ closedAtMs: atMs, asked: lastUserText(request).slice(-MARK_CHARS) })}\n`,
+      );
     });
     return reply(request);
   },

@@ -13,7 +13,7 @@ export interface TimedTurn {
 
 export interface TurnClient {
   /** @param caller which of the keys is used. @throws when it does not end as completed. */
-  turn(input: string, caller?: number): Promise<TimedTurn>;
+  turn(input: string, caller?: number, more?: object): Promise<TimedTurn>;
   close(): Promise<void>;
 }
 
@@ -23,16 +23,19 @@ interface Marks {
   answeredMs: number;
 }
 
-export function createTurnClient(baseUrl: string, keys: readonly string[]): TurnClient {
-  const dispatcher = new Agent({ connections: 64, pipelining: 1 });
+/** Turns may take as long as they need. */
+const NO_TIMEOUT = { headersTimeout: 0, bodyTimeout: 0 };
+
+export function createTurnClient(baseUrl: string, keys: readonly string[], connections = 64): TurnClient {
+  const dispatcher = new Agent({ connections, pipelining: 1, ...NO_TIMEOUT });
   return {
-    async turn(input, caller = 0) {
+    async turn(input, caller = 0, more = {}) {
       const startedMs = performance.now();
       const headers = {
         authorization: `Bearer ${keys[caller % keys.length] ?? ''}`,
         'content-type': 'application/json',
       };
-      const body = JSON.stringify({ model: 'general', input, stream: true });
+      const body = JSON.stringify({ model: 'general', input, stream: true, ...more });
       const response = await request(`${baseUrl}/v1/responses`, { method: 'POST', headers, body, dispatcher });
       const marks: Marks = { acceptedMs: Number.NaN, firstTokenMs: Number.NaN, answeredMs: Number.NaN };
       let text = '';
