@@ -11,7 +11,7 @@ import { toFailure } from '../domain/failures.js';
 import { DEFAULT_POLICY, gateCall } from '../domain/policy.js';
 import type { Scope } from '../domain/scope.js';
 import type { RunningAhead } from '../domain/ports/turn-starter.js';
-import type { StepClaim, TurnEnding } from '../domain/ports/turn-store.js';
+import type { StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
 import { MAX_STAGES } from '../domain/turn-contract.js';
 import type {
   CallModelResult,
@@ -43,6 +43,11 @@ const FORGET_AFTER_MS = 60_000;
 const COMPLETED: TurnEnding = { status: 'completed', incompleteReason: null, error: null };
 /** The claim that acceptance made for step 1. */
 const ACCEPTED: StepClaim = { attempt: 1, firstSequence: 0, committed: null };
+
+/** @param context what the acceptance knew of the turn; undefined: the step loads it. */
+export function acceptedClaim(context: StepContext | undefined): StepClaim {
+  return context === undefined ? ACCEPTED : { ...ACCEPTED, context };
+}
 
 export type StartedTurn = Pick<TurnRecord, 'id' | 'conversationId' | 'requestId' | 'settings' | 'createdAtMs'>;
 

@@ -44,7 +44,7 @@ export async function runModelStep(
     if (claim.committed.outcome === 'closed') await publishEnd(deps, scope, input.turnId, null);
     return claim.committed;
   }
-  const context = await deps.turns.loadContext(scope, input.turnId);
+  const context = claim.context ?? (await deps.turns.loadContext(scope, input.turnId));
   if (context === null) throw failure('turn.lost', `The turn ${input.turnId} was deleted while it ran.`);
   // Losing the step to a newer attempt stops the work behind it at once.
   const lost = new AbortController();

@@ -16,7 +16,7 @@ import type { ClosedAhead } from '../domain/turn-contract.js';
  * Longest time a turn runs without its workflow. A process that dies within it leaves the turn to the sweeper; operators see
  * it in Temporal that much later.
  */
-const START_AFTER_MS = 1_000;
+const START_AFTER_MS = 2_000;
 /** Starts on their way to the engine at once: more only wait for each other there, and take its time from running turns. */
 const STARTS_AT_ONCE = 4;
 /** With more turns than this waiting for their start, new ones wait before they are accepted. */

@@ -20,7 +20,7 @@ import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UndoEngine } from '../domain/ports/undo-engine.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
-import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { StepContext, TurnStore } from '../domain/ports/turn-store.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
 import type { CodecDeps } from './codec-access.js';
@@ -69,7 +69,7 @@ export interface ApiDeps {
   readonly bodyLimitBytes: number;
   readonly defaultLimits: TurnLimits;
   /** Begin the first model call in this process, right after the commit; absent where no turn worker lives here. */
-  readonly headStart?: (scope: Scope, turn: TurnRecord) => RunningAhead | null;
+  readonly headStart?: (scope: Scope, turn: TurnRecord, context?: StepContext) => RunningAhead | null;
   /** Remote images of answers; absent: none is proxied. */
   readonly images?: { readonly links: ImageLinks; readonly egress: Egress };
   readonly isDraining: () => boolean;

@@ -56,9 +56,13 @@ async function openEvents(deps: ApiDeps, context: BeginContext, turn: TurnRecord
   }
 }
 
-function headStart(deps: ApiDeps, context: BeginContext, turn: TurnRecord): RunningAhead | null {
+function headStart(
+  deps: ApiDeps,
+  context: BeginContext,
+  { turn, context: known }: Extract<AcceptOutcome, { kind: 'accepted' }>,
+): RunningAhead | null {
   try {
-    return deps.headStart?.(context.scope, turn) ?? null;
+    return deps.headStart?.(context.scope, turn, known) ?? null;
   } catch (error) {
     context.logger.warn({ err: toError(error), turnId: turn.id }, 'the head start failed; the workflow runs the step');
     return null;
@@ -83,7 +87,7 @@ export async function beginTurn(deps: ApiDeps, context: BeginContext, outcome: A
   if (outcome.kind === 'accepted') {
     await openEvents(deps, { ...context, logger }, turn);
     // The head start counts from the first step: a fork's first step is the workflow's.
-    ahead = turn.settings.fork === undefined ? headStart(deps, { ...context, logger }, turn) : null;
+    ahead = turn.settings.fork === undefined ? headStart(deps, { ...context, logger }, outcome) : null;
     logger.info(facts, 'turn accepted');
   }
   // One that a message joined was begun when it was accepted.

@@ -13,7 +13,7 @@ const KILLS = 6;
 const TURNS = 10;
 const TIMEOUT_MS = 60_000;
 /** The provider takes this long: the kill comes in between. */
-const MODEL_MS = 3_000;
+const MODEL_MS = 4_000;
 
 interface FakeRequestSeen {
   readonly atMs: number;
@@ -29,7 +29,7 @@ export async function benchRestart(): Promise<BenchReport> {
     const readyMs: number[] = [];
     for (let kill = 0; kill < KILLS; kill += 1) {
       // Half of the kills before the turns' workflows have begun, half after it.
-      const one = await killOnce(product, provider.url, keys, kill, kill % 2 === 0 ? 300 : 2_000);
+      const one = await killOnce(product, provider.url, keys, kill, kill % 2 === 0 ? 300 : 3_000);
       movedMs.push(...one.movedMs);
       readyMs.push(one.readyMs);
     }

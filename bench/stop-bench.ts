@@ -10,7 +10,7 @@ const ROUNDS = 16;
 const AT_ONCE = 5;
 /** Of the dripping answer: half of the turns are stopped before their workflow has begun, half after it. */
 const EARLY_EVENTS = 10;
-const LATE_EVENTS = 80;
+const LATE_EVENTS = 130;
 
 interface Stopped {
   readonly closedMs: number;

@@ -13,7 +13,7 @@ import type { ActivityDeps } from '../activities/activity-deps.js';
 import { beginNext } from '../activities/begin-next.js';
 import { createActivities } from '../activities/create-activities.js';
 import { createSecretNet } from '../activities/secret-filter.js';
-import { createHeadStart } from '../activities/head-start.js';
+import { acceptedClaim, createHeadStart } from '../activities/head-start.js';
 import type { HeadStart } from '../activities/head-start.js';
 import { createTurnStarter } from '../activities/turn-starter.js';
 import { createSweeper } from '../activities/sweeper.js';
@@ -221,7 +221,9 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     version: parts.version,
     bodyLimitBytes: config.server.body_limit_bytes,
     defaultLimits: config.limits,
-    ...(headStart === null ? {} : { headStart: (scope, turn) => headStart.begin(scope, turn) }),
+    ...(headStart === null
+      ? {}
+      : { headStart: (scope, turn, context) => headStart.begin(scope, turn, acceptedClaim(context)) }),
     images: { links: store.secrets.imageLinks, egress: deps.egress },
     isDraining,
     audit: store.audit,

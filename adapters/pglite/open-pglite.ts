@@ -78,6 +78,8 @@ async function openLocked(dataDir: string, lock: FolderLock | null, options: Pgl
     // One connection: PGlite is one session. A query outside the open transaction, awaited inside it, would wait for ever.
     max: 1,
     idleTimeoutMillis: 0,
+    // Begin, statement and commit go to the worker together.
+    pipeline: true,
     stream: () => createWireStream(channel),
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: options.queryTimeoutMs ?? QUERY_TIMEOUT_MS,

@@ -1,6 +1,6 @@
 /**
  * A socket that is no socket: what the pg client writes goes to the PGlite worker, what PGlite answers is read back. The
- * client corks the messages of one query, so a query costs one exchange with the worker.
+ * client pipelines, so queries that are made together cost one exchange with the worker.
  */
 import { Duplex } from 'node:stream';
 import { toError } from '../../domain/failures.js';
@@ -22,11 +22,10 @@ const TERMINATE = 'X'.charCodeAt(0);
 export function createWireStream(channel: WorkerChannel): WireStream {
   let started = false;
 
-  const forward = (bytes: Buffer, done: (error?: Error | null) => void): void => {
-    if (bytes[0] === TERMINATE) {
-      done();
-      return;
-    }
+  const pending: Buffer[] = [];
+  /** What was written in one go is one exchange, however many messages and queries it is. */
+  const flush = (): void => {
+    const bytes = Buffer.concat(pending.splice(0));
     const kind = started ? 'messages' : 'startup';
     started = true;
     channel.exchange(kind, bytes).then(
@@ -34,10 +33,16 @@ export function createWireStream(channel: WorkerChannel): WireStream {
         // The client may have given up (timeout) while the worker was busy: nobody reads the answer then.
         if (!stream.destroyed && answer.length > 0)
           stream.push(Buffer.from(answer.buffer, answer.byteOffset, answer.length));
-        done();
       },
-      (error: unknown) => done(toError(error)),
+      (error: unknown) => stream.destroy(toError(error)),
     );
+  };
+  const forward = (bytes: Buffer, done: (error?: Error | null) => void): void => {
+    if (bytes[0] !== TERMINATE) {
+      if (pending.length === 0) queueMicrotask(flush);
+      pending.push(bytes);
+    }
+    done();
   };
   const stream = new Duplex({
     read: () => undefined,

@@ -6,12 +6,13 @@ import { sql } from 'kysely';
 import { failure } from '../../domain/failures.js';
 import { newId } from '../../domain/ids.js';
 import { NO_USAGE } from '../../domain/pricing.js';
-import type { AcceptOutcome, NewTurn } from '../../domain/ports/turn-store.js';
+import type { AcceptOutcome, NewTurn, StepContext } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { TurnRecord } from '../../domain/turn.js';
 import { objectionAgainst, tooManySteers } from './accept-objections.js';
 import type { Surroundings } from './accept-objections.js';
 import { appliedBudgets } from './budget-admission.js';
+import { lastIf } from './batched-transaction.js';
 import type { Connection, Database } from './database.js';
 import { copySteps } from './fork-copy.js';
 import { toJson } from './json-columns.js';
@@ -60,7 +61,8 @@ async function acceptOnce(
   const accepted = toAcceptedTurn(scope, turn, around);
   if (!(await insertTurn(connection, scope, turn, accepted, around))) return null;
   if (turn.fork !== undefined) await copySteps(connection, accepted, turn.fork);
-  return { kind: 'accepted', turn: accepted };
+  const context = firstContext(turn, accepted, around);
+  return { kind: 'accepted', turn: accepted, ...(context === null ? {} : { context }) };
 }
 
 async function replay(
@@ -114,6 +116,17 @@ async function enqueue(
   const queued: TurnRecord = { ...toAcceptedTurn(scope, turn, around), parentId, status: 'queued' };
   const written = await insertTurn(connection, scope, turn, queued, around, { place, interrupts });
   return written ? { kind: 'queued', turn: queued, interrupts } : null;
+}
+
+/** Where nothing came before the turn, all that its first step is built from has just been written. */
+function firstContext(turn: NewTurn, accepted: TurnRecord, around: Surroundings): StepContext | null {
+  if (accepted.conversationId !== null || accepted.parentId !== null || turn.fork !== undefined) return null;
+  return {
+    turn: accepted,
+    path: turn.input.map((item, index) => ({ turnId: turn.id, step: 0, index, direction: 'input', item })),
+    toolCalls: [],
+    budgeted: (around.budgets ?? []).length > 0,
+  };
 }
 
 /** `lateral … limit 1` makes the planner look each row up by its id; as a join it reads all rows of the tenant. */
@@ -218,7 +231,7 @@ async function insertTurn(
       select turn.tenant_id, turn.id, 0, x.index, turn.principal_id, 'input', x.item_id, x.type, x.data, x.text
       from turn, jsonb_to_recordset(${toItemsJson(turn.input)}::jsonb)
         as x(index integer, item_id text, type text, data jsonb, text text))
-    select count(*) as accepted from turn`.execute(connection);
+    select count(*) as accepted from turn ${lastIf(turn.fork === undefined)}`.execute(connection);
   return Number(rows[0]?.accepted ?? 0) === 1;
 }
 

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely';
 import type { Logger } from '../../domain/ports/logger.js';
+import { createBatchedTransaction } from './batched-transaction.js';
 import { sqlStateOf } from './store-failure.js';
 
 /** Our statements are constants, about a hundred; beyond this number they are not prepared, so that names cannot pile up. */
@@ -57,7 +58,7 @@ function wrapClient(
   };
   client.on('error', onError);
 
-  const query = <R>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<R>> => {
+  const send = (text: string, values: readonly unknown[]): Promise<pg.QueryResult> => {
     // Without parameters: the simple protocol, which takes several statements in one round trip.
     const name = nameOf(text);
     const sent =
@@ -69,8 +70,11 @@ function wrapClient(
       throw error;
     });
     last = answered;
-    return answered as unknown as Promise<PostgresQueryResult<R>>;
+    return answered;
   };
+  const batched = createBatchedTransaction(send);
+  const query = <R>(text: string, values: readonly unknown[]): Promise<PostgresQueryResult<R>> =>
+    batched(text, values) as unknown as Promise<PostgresQueryResult<R>>;
   const release = (): void => {
     const giveBack = (): void => {
       client.off('error', onError);

@@ -38,6 +38,8 @@ export async function openPostgres(options: PostgresOptions): Promise<SqlPool> {
     statement_timeout: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
     keepAlive: true,
+    // Begin, statement and commit go to the server together.
+    pipeline: true,
     application_name: 'turnstone',
   });
   pool.on('error', (error) => logger.warn({ err: toStoreFailure(error) }, 'an idle database connection was lost'));

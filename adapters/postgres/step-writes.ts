@@ -16,6 +16,7 @@ import type { CallModelResult } from '../../domain/turn-contract.js';
 import { isTerminal } from '../../domain/turn.js';
 import type { TurnStatus } from '../../domain/turn.js';
 import { settleBudgets } from './budget-settlement.js';
+import { lastIf } from './batched-transaction.js';
 import type { Connection } from './database.js';
 import { nullableObjectColumn, toJson } from './json-columns.js';
 import { owned } from './ownership.js';
@@ -165,7 +166,7 @@ export async function commitStep(
     ${settleBudgets(scope, commit, 'step', sql`${spent.costMicros}::bigint`, now)},
     head as (${moveHead(scope, commit.turnId, sql`(select h.ending from held h)`, 'step', now)})
     select turn.*, (select h.pending_steers from held h) as pending_steers, (select has_waiting from head) as has_waiting
-    from turn`.execute(connection);
+    from turn ${lastIf(commit.ending === null)}`.execute(connection);
   const [row] = rows;
   if (row === undefined) return null;
   const turn = fromTurnRow(row);

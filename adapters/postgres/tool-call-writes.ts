@@ -4,6 +4,7 @@ import { failure } from '../../domain/failures.js';
 import type { ToolClaim, ToolReceipt } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { ToolCallKey, ToolCallStatus } from '../../domain/tool.js';
+import { LAST } from './batched-transaction.js';
 import type { Connection } from './database.js';
 import { toJson } from './json-columns.js';
 import { owned } from './ownership.js';
@@ -40,7 +41,7 @@ export async function claimTool(connection: Connection, scope: Scope, key: ToolC
     select ${sql.raw(ITEM_COLUMNS)} from items i
     where ${owned(scope, 'i')} and i.turn_id = ${key.turnId}::text and i.step = ${key.step}::integer
       and i.item_id = ${row.item_id}::text
-    order by i.index limit 1`.execute(connection);
+    order by i.index limit 1 ${LAST}`.execute(connection);
   if (items.rows[0] === undefined) throw missing(key);
   return {
     call: fromToolCallRow(row),
@@ -71,7 +72,7 @@ export async function commitTool(connection: Connection, scope: Scope, receipt: 
       update items i set data = ${toJson(item)}::jsonb, type = ${item.type}::text, text = ${toSearchText(item)}::text
       where ${owned(scope, 'i')} and i.turn_id = ${receipt.turnId}::text
         and i.step = ${receipt.step}::integer and i.item_id = (select r.item_id from receipt r))
-    select count(*) as committed from receipt`.execute(connection);
+    select count(*) as committed from receipt ${LAST}`.execute(connection);
   return Number(rows[0]?.committed ?? 0) === 1;
 }
 

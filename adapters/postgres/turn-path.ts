@@ -5,6 +5,7 @@ import { failure } from '../../domain/failures.js';
 import type { ItemPage, PageQuery, StepContext } from '../../domain/ports/turn-store.js';
 import type { Scope } from '../../domain/scope.js';
 import type { StoredItem, TurnRecord } from '../../domain/turn.js';
+import { LAST } from './batched-transaction.js';
 import type { Connection } from './database.js';
 import { owned } from './ownership.js';
 import {
@@ -63,7 +64,7 @@ export async function loadStepContext(
     from chain c
     join items i on i.tenant_id = c.tenant_id and i.turn_id = c.id
     left join tool_calls k on k.tenant_id = i.tenant_id and k.turn_id = i.turn_id and k.step = i.step and k.item_id = i.item_id
-    order by c.depth, i.step, i.index, k.call_index`.execute(connection);
+    order by c.depth, i.step, i.index, k.call_index ${LAST}`.execute(connection);
   return { ...found, path: rows.map(fromItemRow), toolCalls: rows.filter((row) => row.is_call).map(toCall) };
 }
 

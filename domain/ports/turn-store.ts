@@ -45,7 +45,12 @@ export interface ForkedSteps {
 }
 
 export type AcceptOutcome =
-  | { readonly kind: 'accepted'; readonly turn: TurnRecord }
+  | {
+      readonly kind: 'accepted';
+      readonly turn: TurnRecord;
+      /** What `loadContext` would say right now; absent when it would have to be read. */
+      readonly context?: StepContext;
+    }
   /** It waits for the running turn; with `interrupts`, the id of the turn that is to be stopped for it. */
   | { readonly kind: 'queued'; readonly turn: TurnRecord; readonly interrupts: string | null }
   /** No turn of its own: the message joins `turn`, or (seen again by its key) went on in it. */
@@ -95,6 +100,8 @@ export interface StepClaim {
   readonly committed: CallModelResult | null;
   /** Messages that joined the turn before this step, in order; absent when there are none. */
   readonly steers?: readonly PickedUpSteer[];
+  /** Known from the acceptance: need not be loaded. */
+  readonly context?: StepContext;
 }
 
 /** One call to a provider, for the usage ledger. */

@@ -26,7 +26,7 @@ describe('operators', () => {
 
   /** @param slow the answer takes longer than a turn runs without its workflow. */
   async function turnWithTool(slow = false): Promise<string> {
-    const answer = answerText('done', slow ? { firstByteDelayMs: 1_500 } : {});
+    const answer = answerText('done', slow ? { firstByteDelayMs: 3_000 } : {});
     product().provider.queue(callTools({ name: 'read_result', arguments: { id: 'tc_none' } }), answer);
     const response = await fetch(`${product().apiUrl}/v1/responses`, {
       method: 'POST',

@@ -3,7 +3,7 @@
  * the workflow has something to decide, and where the workflow has caught up.
  */
 import { describe, expect, it } from 'vitest';
-import { createHeadStart } from '../../activities/head-start.js';
+import { acceptedClaim, createHeadStart } from '../../activities/head-start.js';
 import type { HeadStart } from '../../activities/head-start.js';
 import { failure } from '../../domain/failures.js';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
@@ -39,6 +39,14 @@ describe('head start', () => {
     expect(await adopted?.result).toMatchObject({ outcome: 'closed', status: 'completed' });
     expect(bench.headStart.adoptStep(bench.turn.id, 1)).toBeNull();
     expect(bench.asked).toHaveLength(1);
+  });
+
+  it('what the acceptance knew of the turn: is not read again', async () => {
+    const bench = await accepted([answer('hello')]);
+    const context = (await bench.deps.turns.loadContext(scope, bench.turn.id)) ?? undefined;
+    const turns = { ...bench.deps.turns, loadContext: () => Promise.reject(new Error('read again')) };
+    const ahead = createHeadStart({ ...bench.deps, turns }).begin(scope, bench.turn, acceptedClaim(context));
+    expect(await ahead?.ended).toMatchObject({ status: 'completed', state: { step: 1 } });
   });
 
   it('calls of a tool that only reads: run ahead, then the next step; each is adopted once', async () => {
