@@ -178,4 +178,29 @@ describe('money, forks and effects', () => {
       await product().call('DELETE', `/v1/admin/budgets/${budget.id}`);
     }
   });
+
+  it('kill -9 in the middle of a call that was reserved: after the restart the turn ends, and nothing stays held', async () => {
+    const budget = await call<{ id: string }>('POST', '/v1/admin/budgets', { period: 'day', limit_micros: 10_000_000 });
+    product().provider.queue(answerText('half an answer that stops', { stall: 'mid-text' }));
+    const begun = await turn({ input: 'go on', background: true });
+    const held = async (from = product()): Promise<number> => {
+      const { json } = await from.call('GET', '/v1/limits');
+      return (json as { budgets: { held_micros: number }[] }).budgets[0]?.held_micros ?? -1;
+    };
+    await until(async () => ((await held()) > 0 ? true : null), 'the call is reserved');
+    await product().crash();
+    product().provider.queue(answerText('whole'));
+    const again = await product().startAgain();
+    const ended = await until(
+      async () => {
+        const response = await again.response(begun.id);
+        return response.status === 'in_progress' || response.status === 'queued' ? null : response;
+      },
+      'the turn has ended',
+      60_000,
+    );
+    expect(ended.status).toBe('completed');
+    expect(await held(again)).toBe(0);
+    await again.call('DELETE', `/v1/admin/budgets/${budget.id}`);
+  });
 });
