@@ -2,7 +2,7 @@
 import { failure } from '../domain/failures.js';
 import type { InputContent, InputFile, Item } from '../domain/item.js';
 import type { UserPart } from '../domain/ports/model.js';
-import type { StepContext } from '../domain/ports/turn-store.js';
+import type { StepContext, TurnStore } from '../domain/ports/turn-store.js';
 import { ownerScope } from '../domain/scope.js';
 import type { Scope } from '../domain/scope.js';
 import type { StoredItem } from '../domain/turn.js';
@@ -15,7 +15,10 @@ const FETCH_TIMEOUT_MS = 30_000;
 const MAX_INLINE_CHARS = 100_000;
 const TEXT_TYPES = /^(text\/|application\/(json|xml|yaml|x-yaml|csv|javascript|sql|toml|x-ndjson))/;
 
-type FilesDeps = Pick<ActivityDeps, 'files' | 'egress' | 'turns'>;
+interface FilesDeps extends Pick<ActivityDeps, 'files' | 'egress' | 'turns'> {
+  /** The attempt that prepares the input: what it finds out is written down in its name. */
+  readonly by: Parameters<TurnStore['replaceItem']>[3];
+}
 
 /** Loads everything the path refers to, so that building messages needs no waiting. */
 export async function createPartResolver(
@@ -141,5 +144,6 @@ async function rememberFile(
   const { item } = stored;
   if (item.type !== 'message' || item.role === 'assistant') return;
   const content = item.content.map((each) => (each === part ? { ...part, file_id: fileId, filename } : each));
-  await deps.turns.replaceItem(scope, stored.turnId, stored.step, stored.index, { ...item, content });
+  const { turnId, step, index } = stored;
+  await deps.turns.replaceItem(scope, { turnId, step, index }, { ...item, content }, deps.by);
 }

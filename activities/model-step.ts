@@ -138,7 +138,8 @@ async function openLog(step: StepRun, claim: StepClaim): Promise<void> {
 }
 
 async function buildRequest(step: StepRun, context: StepContext): Promise<ModelRequest> {
-  const resolve = await createPartResolver(step.deps, context, step.signal);
+  const by = { turnId: step.input.turnId, step: step.input.step, attempt: step.attempt };
+  const resolve = await createPartResolver({ ...step.deps, by }, context, step.signal);
   const tools = new Map(step.deps.tools.map((tool) => [tool.name, tool]));
   const wrapUp = step.input.wrapUp ?? null;
   return toModelRequest(

@@ -4,13 +4,13 @@ import { failure } from '../../domain/failures.js';
 import type { TurnStore } from '../../domain/ports/turn-store.js';
 import { acceptTurn } from './accept-turn.js';
 import type { Database } from './database.js';
-import { toJson } from './json-columns.js';
 import { owned } from './ownership.js';
+import { replaceItem } from './replace-item.js';
 import { claimStep, commitStep, recordCalls, reserveSequence } from './step-writes.js';
 import { claimTool, commitTool } from './tool-call-writes.js';
 import { finishTurn, listOpenTurns, purgeUnstoredTurns, removeTurn } from './turn-endings.js';
 import { loadStepContext, pagePath, readFullResult, readOutput, readTurn } from './turn-path.js';
-import { toSearchText } from './turn-rows.js';
+
 import { beginNext, cancelQueued, listStrandedTurns, readQueuePosition } from './waiting-turns.js';
 
 /** The store of turns over a migrated database. Safe to make more than once. */
@@ -46,17 +46,8 @@ export function createTurnStore(database: Database): TurnStore {
           update turns set last_sequence = greatest(last_sequence, ${lastSequence}::bigint)
           where ${owned(scope)} and id = ${turnId}::text`.execute(connection);
       }),
-    replaceItem: (scope, turnId, step, index, item) =>
-      database.write(scope, async (connection) => {
-        const { numAffectedRows } = await sql`
-          update items set data = ${toJson(item)}::jsonb, item_id = ${item.id}::text, type = ${item.type}::text,
-            text = ${toSearchText(item)}::text
-          where ${owned(scope)} and turn_id = ${turnId}::text and step = ${step}::integer
-            and index = ${index}::integer`.execute(connection);
-        if (numAffectedRows !== 1n) {
-          throw failure('item.not-found', `there is no item ${String(index)} in step ${String(step)} of ${turnId}`);
-        }
-      }),
+    replaceItem: (scope, place, item, by) =>
+      database.write(scope, (connection) => replaceItem(connection, scope, place, item, by)),
     fullResult: (scope, turnId, itemId) =>
       database.read(scope, (connection) => readFullResult(connection, scope, turnId, itemId)),
     remove: (scope, turnId) => database.write(scope, (connection) => removeTurn(connection, scope, turnId)),

@@ -252,8 +252,16 @@ export interface TurnStore {
   reserveSequence(scope: Scope, turnId: string): Promise<number>;
   /** Record the number of the terminal event, once it is published. */
   recordLastSequence(scope: Scope, turnId: string, lastSequence: number): Promise<void>;
-  /** Replace one stored item's data (input preparation: a fetched file gets its id). */
-  replaceItem(scope: Scope, turnId: string, step: number, index: number, item: Item): Promise<void>;
+  /**
+   * Replace one stored item's data (input preparation: a fetched file gets its id).
+   * @param by the attempt that prepares it. @throws `turn.stale-attempt` when a newer one holds that step, `item.not-found`.
+   */
+  replaceItem(
+    scope: Scope,
+    place: StepRef & { readonly index: number },
+    item: Item,
+    by: StepRef & { readonly attempt: number },
+  ): Promise<void>;
   /** The whole result of a tool call of this conversation path, by the id of its item. */
   fullResult(scope: Scope, turnId: string, itemId: string): Promise<string | null>;
   /**

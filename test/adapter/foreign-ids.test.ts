@@ -45,7 +45,12 @@ describeOnDatabases('ids of somebody else', (open) => {
         ],
         'item.not-found': [
           () => turns.claimTool(theirs, key),
-          () => turns.replaceItem(theirs, turnId, 0, 0, aMessage('mine now')),
+          () =>
+            turns.replaceItem(theirs, { turnId, step: 0, index: 0 }, aMessage('mine now'), {
+              turnId,
+              step: 1,
+              attempt: 1,
+            }),
         ],
         'conversation.not-found': [
           () => turns.accept(theirs, aNewTurn({ conversationId })),

@@ -110,11 +110,25 @@ describeOnDatabases('turn store', (open) => {
     const { turns, scope } = await aStoreBench(open());
     const { turn } = await turns.accept(scope, aNewTurn());
     const replacement = aMessage('prepared');
-    await turns.replaceItem(scope, turn.id, 0, 0, replacement);
+    const place = { turnId: turn.id, step: 0, index: 0 };
+    const by = { turnId: turn.id, step: 1, attempt: 1 };
+    await turns.replaceItem(scope, place, replacement, by);
     expect((await turns.loadContext(scope, turn.id))?.path[0]?.item).toEqual(replacement);
-    await expect(turns.replaceItem(scope, turn.id, 0, 9, replacement)).rejects.toMatchObject({
+    await expect(turns.replaceItem(scope, { ...place, index: 9 }, replacement, by)).rejects.toMatchObject({
       code: 'item.not-found',
     });
+  });
+
+  it('replaceItem: by an attempt that was overtaken -> refused, nothing changed', async () => {
+    const { turns, scope } = await aStoreBench(open());
+    const { turn } = await turns.accept(scope, aNewTurn());
+    const before = (await turns.loadContext(scope, turn.id))?.path[0]?.item;
+    await turns.claimStep(scope, { turnId: turn.id, step: 1 });
+    const place = { turnId: turn.id, step: 0, index: 0 };
+    const late = turns.replaceItem(scope, place, aMessage('late'), { turnId: turn.id, step: 1, attempt: 1 });
+    await expect(late).rejects.toMatchObject({ code: 'turn.stale-attempt' });
+    expect((await turns.loadContext(scope, turn.id))?.path[0]?.item).toEqual(before);
+    await turns.replaceItem(scope, place, aMessage('in time'), { turnId: turn.id, step: 1, attempt: 2 });
   });
 
   it('finish: an unkeyed call was begun -> its outcome is unknown, not cancelled', async () => {

@@ -82,6 +82,8 @@ function printResult(faultCase: FaultCase, options: Options, result: CaseResult)
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
+  // Children that are waited for do not keep this process alive by themselves.
+  setInterval(() => undefined, 60_000);
   console.log(`Fault run, seed ${options.seed}${options.full ? `, full, ${options.turns} turns` : ', bounded'}`);
   const total = { passed: 0, failed: 0, skipped: 0 };
   for (const faultCase of options.cases) {

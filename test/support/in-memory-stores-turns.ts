@@ -206,9 +206,11 @@ export function createInMemoryTurnStore(tables: MemoryTables): TurnStore {
       const row = rowOf(tables, scope, id);
       if (row !== null) row.turn = { ...row.turn, lastSequence: Math.max(lastSequence, row.turn.lastSequence ?? -1) };
     },
-    async replaceItem(scope, id, step, index, item) {
-      const row = rowOf(tables, scope, id);
-      if (row === null) throw failure('item.not-found', `there is no item ${index} in step ${step} of ${id}`);
+    async replaceItem(scope, { turnId, step, index }, item, by) {
+      const held = rowOf(tables, scope, by.turnId)?.steps.get(by.step);
+      if (held?.attempt !== by.attempt) throw failure('turn.stale-attempt', `attempt ${by.attempt} was overtaken`);
+      const row = rowOf(tables, scope, turnId);
+      if (row === null) throw failure('item.not-found', `there is no item ${index} in step ${step} of ${turnId}`);
       row.items = row.items.map((stored) =>
         stored.step === step && stored.index === index ? { ...stored, item } : stored,
       );

@@ -190,7 +190,13 @@ function counter(): () => number {
 }
 
 function shapeRun(world: World, tag: string, nextNumber: () => number): ShapeRun {
-  return { apiUrl: world.apiUrl, tag, nextNumber, timeoutMs: TURN_TIMEOUT_MS };
+  return {
+    apiUrl: world.apiUrl,
+    fileUrl: `${world.outside.ledgerUrl}note.txt`,
+    tag,
+    nextNumber,
+    timeoutMs: TURN_TIMEOUT_MS,
+  };
 }
 
 function readTrace(world: World): readonly string[] {

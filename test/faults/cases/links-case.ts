@@ -113,6 +113,7 @@ async function withLink(
     });
     over.abort();
     const disturbed = await faults;
+    context.say(`${name}: ${load.done} turns ended, ${load.broken.length} broken`);
     const audit = await auditWorld(world, { inFlight, ...linked.audit });
     const left = audit.violations.map((violation) => ({
       what: `link to ${name}, left behind`,

@@ -83,7 +83,13 @@ async function fillAndFree(world: World, context: CaseContext): Promise<CaseResu
 
 async function turnsOf(world: World, tag: string): Promise<readonly Violation[]> {
   let number = 0;
-  const run = { apiUrl: world.apiUrl, tag, nextNumber: () => (number += 1), timeoutMs: TURN_TIMEOUT_MS };
+  const run = {
+    apiUrl: world.apiUrl,
+    fileUrl: `${world.outside.ledgerUrl}note.txt`,
+    tag,
+    nextNumber: () => (number += 1),
+    timeoutMs: TURN_TIMEOUT_MS,
+  };
   const found: Violation[] = [];
   for (const shape of TURN_SHAPES.slice(0, 4)) found.push(...(await shape.run(run)).flatMap(checkTurn));
   return found;

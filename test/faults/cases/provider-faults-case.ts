@@ -191,7 +191,13 @@ export const providerFaultsCase: FaultCase = {
 };
 
 async function tryOne(world: World, fault: ProviderFault, planId: string): Promise<readonly Violation[]> {
-  const run = { apiUrl: world.apiUrl, tag: 'provider', nextNumber: () => 0, timeoutMs: TURN_TIMEOUT_MS };
+  const run = {
+    apiUrl: world.apiUrl,
+    fileUrl: `${world.outside.ledgerUrl}note.txt`,
+    tag: 'provider',
+    nextNumber: () => 0,
+    timeoutMs: TURN_TIMEOUT_MS,
+  };
   const checked = await sendTurn(run, {
     planId,
     steps: fault.steps(planId),

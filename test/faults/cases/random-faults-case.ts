@@ -16,7 +16,9 @@ import type { World } from '../world/world.js';
 
 type FaultKind = 'kill product' | 'kill Temporal' | 'stop and wake';
 const KINDS: readonly FaultKind[] = ['kill product', 'kill Temporal', 'stop and wake'];
-const PAUSE_MS = { from: 4_000, to: 10_000 };
+/** Each kind this often at least, however fast the turns are. */
+const ROUNDS = 3;
+const PAUSE_MS = { from: 2_000, to: 6_000 };
 /** Over the heartbeat timeout: by the time it wakes up, its work was given away. */
 const STANDS_STILL_MS = { from: 8_000, to: 12_000 };
 /** A turn may be hit more than once. */
@@ -32,7 +34,8 @@ export const randomFaultsCase: FaultCase = {
       await world.start();
       const inFlight = context.full ? IN_FLIGHT.full : IN_FLIGHT.bounded;
       const over = new AbortController();
-      const faults = disturb(world, context.seed.fork('faults'), over.signal, context.say);
+      const counts: Record<FaultKind, number> = { 'kill product': 0, 'kill Temporal': 0, 'stop and wake': 0 };
+      const faults = disturb(world, counts, context, over.signal);
       const load = await runLoad({
         world,
         shapes: TURN_SHAPES,
@@ -41,12 +44,13 @@ export const randomFaultsCase: FaultCase = {
         seed: context.seed.fork('load'),
         tag: 'random',
         timeoutMs: TURN_TIMEOUT_MS,
+        more: () => KINDS.some((kind) => counts[kind] < ROUNDS),
         onDone: (done) => {
           if (done % 100 === 0) context.say(`${done} turns done`);
         },
       });
       over.abort();
-      const { counts, startMs } = await faults;
+      const startMs = await faults;
       const audit = await auditWorld(world, { inFlight });
       return {
         passed: load.done - load.broken.length,
@@ -71,35 +75,39 @@ export const randomFaultsCase: FaultCase = {
   },
 };
 
-interface Disturbance {
-  readonly counts: Readonly<Record<FaultKind, number>>;
-  readonly startMs: readonly number[];
-}
-
+/** @returns how long each start after a kill took. */
 async function disturb(
   world: World,
-  seed: Seeded,
+  counts: Record<FaultKind, number>,
+  context: CaseContext,
   signal: AbortSignal,
-  say: (line: string) => void,
-): Promise<Disturbance> {
-  const counts: Record<FaultKind, number> = { 'kill product': 0, 'kill Temporal': 0, 'stop and wake': 0 };
+): Promise<readonly number[]> {
+  const seed = context.seed.fork('faults');
   const startMs: number[] = [];
   for (;;) {
-    await sleep(seed.between(PAUSE_MS.from, PAUSE_MS.to), undefined, { signal }).catch(() => undefined);
-    if (signal.aborted) return { counts, startMs };
-    const kind = seed.pick(KINDS);
-    counts[kind] += 1;
-    say(`now: ${kind}`);
-    if (kind === 'kill product') {
-      await world.kill();
-      startMs.push(await world.start());
-    } else if (kind === 'kill Temporal') {
-      const { pid } = JSON.parse(readFileSync(join(world.dataDir, 'temporal.json'), 'utf8')) as { pid: number };
-      process.kill(pid, 'SIGKILL');
-    } else {
-      world.product().kill('SIGSTOP');
-      await sleep(seed.between(STANDS_STILL_MS.from, STANDS_STILL_MS.to));
-      world.product().kill('SIGCONT');
+    for (const kind of seed.shuffled(KINDS)) {
+      await sleep(seed.between(PAUSE_MS.from, PAUSE_MS.to), undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return startMs;
+      context.say(`now: ${kind}`);
+      const started = await doHarm(world, kind, seed);
+      if (started !== null) startMs.push(started);
+      counts[kind] += 1;
     }
   }
+}
+
+async function doHarm(world: World, kind: FaultKind, seed: Seeded): Promise<number | null> {
+  if (kind === 'kill product') {
+    await world.kill();
+    return world.start();
+  }
+  if (kind === 'kill Temporal') {
+    const { pid } = JSON.parse(readFileSync(join(world.dataDir, 'temporal.json'), 'utf8')) as { pid: number };
+    process.kill(pid, 'SIGKILL');
+    return null;
+  }
+  world.product().kill('SIGSTOP');
+  await sleep(seed.between(STANDS_STILL_MS.from, STANDS_STILL_MS.to));
+  world.product().kill('SIGCONT');
+  return null;
 }

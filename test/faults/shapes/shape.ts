@@ -16,6 +16,8 @@ export interface ShapeRun {
   /** Counts the turns of all shapes, so that no two have one id. */
   readonly nextNumber: () => number;
   readonly timeoutMs: number;
+  /** A file somebody may link to in a message. */
+  readonly fileUrl: string;
   readonly dropEveryMs?: number;
   readonly onEvent?: (event: TurnEvent, turnId: string) => void;
 }
@@ -56,6 +58,8 @@ export interface SentTurn {
   /** Over `model`, `input`. */
   readonly body?: Readonly<Record<string, unknown>>;
   readonly text?: string;
+  /** More parts of the message. */
+  readonly parts?: readonly object[];
   readonly path?: string;
   readonly onEvent?: (event: TurnEvent, turnId: string) => void;
   readonly expected: (stored: ResponseResource) => string | null;
@@ -63,7 +67,11 @@ export interface SentTurn {
 
 export async function sendTurn(run: ShapeRun, sent: SentTurn): Promise<CheckedTurn> {
   const { planId } = sent;
-  const message = messageWith({ id: planId, steps: sent.steps }, sent.text);
+  const text = messageWith({ id: planId, steps: sent.steps }, sent.text);
+  const message =
+    sent.parts === undefined
+      ? text
+      : [{ type: 'message', role: 'user', content: [{ type: 'input_text', text }, ...sent.parts] }];
   const turn: ClientTurn = await runClientTurn(
     {
       path: sent.path ?? '/v1/responses',

@@ -120,6 +120,20 @@ const fork: Shape = {
   },
 };
 
+/** A file that is sent along, and one that is fetched from where the message says. */
+const files: Shape = {
+  name: 'files',
+  async run(run) {
+    const planId = newPlanId(run);
+    const sent = `data:text/plain;base64,${Buffer.from(`a note of ${planId}`).toString('base64')}`;
+    const parts = [
+      { type: 'input_file', filename: 'note.txt', file_data: sent },
+      { type: 'input_file', filename: 'linked.txt', file_url: run.fileUrl },
+    ];
+    return [await sendTurn(run, { planId, parts, steps: [{ reply: said(planId) }], expected: completedWith(planId) })];
+  },
+};
+
 /** Two messages in one conversation. */
 const conversation: Shape = {
   name: 'conversation',
@@ -167,6 +181,7 @@ export const TURN_SHAPES: readonly Shape[] = [
   compaction,
   goOn,
   fork,
+  files,
   conversation,
   failing,
 ];

@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly dropEveryMs?: number;
   /** What is disturbed may end a turn as failed: visibly, with its code. */
   readonly mayFail?: boolean;
+  /** True: go on although so many turns are done. */
+  readonly more?: () => boolean;
   readonly onDone?: (done: number) => void;
 }
 
@@ -40,7 +42,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const turns: CheckedTurn[] = [];
   const broken: { what: string; violations: readonly Violation[] }[] = [];
   const lane = async (): Promise<void> => {
-    while (begun < options.turns) {
+    while (begun < options.turns || options.more?.() === true) {
       begun += 1;
       const shape = seed.pick(options.shapes);
       const checked = await shape.run({
@@ -48,6 +50,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
         tag: options.tag,
         nextNumber: () => (number += 1),
         timeoutMs: options.timeoutMs,
+        fileUrl: `${world.outside.ledgerUrl}note.txt`,
         ...(options.dropEveryMs === undefined ? {} : { dropEveryMs: options.dropEveryMs }),
       });
       for (const made of checked) {
