@@ -1,6 +1,7 @@
 /** The shapes of a turn that crash points and random faults are tried on. A new shape is a new entry here. */
 import { errorReply } from '../../support/fake-provider-script.js';
 import { callUntilAnswered } from '../world/client.js';
+import { queueShape, steerShape } from './conflict-shapes.js';
 import { calls, completedWith, endedAs, newPlanId, said, sendTurn } from './shape.js';
 import type { CallSpec, Shape } from './shape.js';
 
@@ -182,6 +183,8 @@ export const TURN_SHAPES: readonly Shape[] = [
   goOn,
   fork,
   files,
+  queueShape,
+  steerShape,
   conversation,
   failing,
 ];

@@ -116,10 +116,14 @@ export async function callUntilAnswered(
   apiUrl: () => string,
   method: string,
   path: string,
-  options: { readonly body?: unknown; readonly timeoutMs?: number; readonly apiKey?: string } = {},
+  options: { readonly body?: unknown; readonly timeoutMs?: number; readonly key?: string } = {},
 ): Promise<{ readonly status: number; readonly json: unknown }> {
   const deadline = Date.now() + (options.timeoutMs ?? 60_000);
-  const headers = { authorization: `Bearer ${options.apiKey ?? FAULT_KEY}`, 'content-type': 'application/json' };
+  const headers = {
+    authorization: `Bearer ${FAULT_KEY}`,
+    'content-type': 'application/json',
+    ...(options.key === undefined ? {} : { 'idempotency-key': options.key }),
+  };
   for (;;) {
     try {
       const response = await fetch(`${apiUrl()}${path}`, {
