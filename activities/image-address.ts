@@ -76,7 +76,7 @@ export function plainAddress(url: URL): string {
   return withoutDelimiters(url.href);
 }
 
-export function withoutDelimiters(address: string): string {
+function withoutDelimiters(address: string): string {
   return address.replace(/[()<>"'\\`\s]/g, (character) =>
     /['()]/.test(character) ? `%${character.charCodeAt(0).toString(16)}` : encodeURIComponent(character),
   );

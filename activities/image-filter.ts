@@ -3,7 +3,7 @@
  * it. Markdown and HTML images of hosts that are not allowed are fetched through this server instead, or, in a turn that has
  * seen untrusted content, become links that somebody must click. Everything else that loads by itself becomes text.
  */
-import { plainAddress, readImageAddress, withoutDelimiters } from './image-address.js';
+import { plainAddress, readImageAddress } from './image-address.js';
 import { parseImage } from './image-syntax.js';
 import { fenceStep } from './code-fence.js';
 import { readTag } from './html-tag.js';
@@ -23,6 +23,8 @@ const MAX_HELD_CHARS = 12_000;
 /** Outside code, only these begin something. In a tainted turn nothing counts as code: renderers differ in what they take for it. */
 const SPECIAL = /[!<]/g;
 const SPECIAL_OR_CODE = /[!<`~\n]/g;
+/** Paths and inline images that every program reads alike. */
+const PLAIN_LOCAL = /^(\/?[\w.-]+(\/[\w.-]+)*|data:image\/(png|jpeg|gif|webp|avif);base64,[\w+/=]*)$/;
 const IDENTIFIER_END = /[\w$)\]]$/;
 
 /** What a look at one place gives: text to go out and where to go on; null: not enough text yet. */
@@ -137,7 +139,10 @@ function showImage(options: ImageFilterOptions, alt: string, destination: string
   // The text in the brackets is not looked at again: nothing in it may begin a tag. Written out, not removed, because what
   // stood apart must not come together.
   const plainAlt = alt.replaceAll('<', '&lt;').replaceAll('`', '&#96;');
-  if (address.kind === 'local') return options.tainted ? `![${plainAlt}](${withoutDelimiters(destination)})` : original;
+  if (address.kind === 'local') {
+    if (!options.tainted) return original;
+    return PLAIN_LOCAL.test(destination) ? `![${plainAlt}](${destination})` : null;
+  }
   const shown = shownAddress(options, address.url);
   return shown.isImage
     ? `![${plainAlt}](${shown.address})`
@@ -161,7 +166,7 @@ function shownAddress(options: ImageFilterOptions, url: URL): ShownAddress {
   return { address: proxied, isImage: !options.tainted };
 }
 
-function tagStep({ options, text, over }: Scan, at: number): Step {
+function tagStep({ options, text, over, before }: Scan, at: number): Step {
   const next = text.charAt(at + 1);
   if (next === '' && !over) return null;
   if (!/[a-z]/i.test(next)) return { out: '<', end: at + 1 };
@@ -170,7 +175,9 @@ function tagStep({ options, text, over }: Scan, at: number): Step {
   // What is inside is looked at like all text: it is no tag to every renderer.
   if (tag.kind === 'harmless') return { out: '<', end: at + 1 };
   const image = tag.kind === 'image' ? showHtmlImage(options, tag.source, tag.alt) : null;
-  return image === null || tag.kind !== 'image' ? { out: '&lt;', end: at + 1 } : { out: image, end: tag.end };
+  if (image === null || tag.kind !== 'image') return { out: '&lt;', end: at + 1 };
+  // Behind a `!` a link would be an image.
+  return { out: image.startsWith('[') && before.endsWith('!') ? ` ${image}` : image, end: tag.end };
 }
 
 function showHtmlImage(options: ImageFilterOptions, source: string, alt: string): string | null {
