@@ -85,7 +85,14 @@ export default defineConfig(
     rules: { 'no-restricted-properties': 'off' },
   },
   {
-    files: ['cli/**', 'bench/**', 'test/run-all.ts', 'test/faults/main.ts', 'test/simulation/run-simulations.ts'],
+    files: [
+      'cli/**',
+      'bench/**',
+      'test/run-all.ts',
+      'test/faults/main.ts',
+      'test/hostile/main.ts',
+      'test/simulation/run-simulations.ts',
+    ],
     rules: { 'no-console': 'off' },
   },
   {

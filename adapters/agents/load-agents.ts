@@ -51,6 +51,15 @@ async function agentFiles(dir: string): Promise<string[]> {
 }
 
 function parseAgent(text: string, file: string): Loaded {
+  try {
+    return parseYaml(text, file);
+  } catch (error) {
+    // Aliases that multiply, nesting without end: the parser gives up, and says no line.
+    return { problems: [`${file}: not usable YAML: ${toError(error).message}`] };
+  }
+}
+
+function parseYaml(text: string, file: string): Loaded {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {

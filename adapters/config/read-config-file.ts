@@ -20,6 +20,15 @@ export function emptyConfigFile(name: string): ConfigFile {
 
 /** @param name how messages call the file */
 export function parseConfigFile(text: string, name: string, variables: Readonly<Record<string, string>>): ConfigFile {
+  try {
+    return parseYaml(text, name, variables);
+  } catch (error) {
+    // Aliases that multiply, nesting without end: the parser gives up, and says no line.
+    return { data: {}, problems: [`${name}: not usable YAML: ${toError(error).message}`], locate: () => name };
+  }
+}
+
+function parseYaml(text: string, name: string, variables: Readonly<Record<string, string>>): ConfigFile {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: true });
   const problems = document.errors.map(

@@ -24,14 +24,18 @@ function parseText(text: string): unknown {
   }
 }
 
+function tooLarge(limitBytes: number, cause?: Error): Failure {
+  return failure(
+    'request.too-large',
+    `The body is larger than ${limitBytes} bytes. Send less, or upload files separately.`,
+    { cause },
+  );
+}
+
 /** Errors of the body reader carry an HTTP status and a type; they become rows of the failure table. */
 function toBodyFailure(error: Error & { status?: number; type?: string }, limitBytes: number): Failure | Error {
   if (error.status === 413) {
-    return failure(
-      'request.too-large',
-      `The body is larger than ${limitBytes} bytes. Send less, or upload files separately.`,
-      { cause: error },
-    );
+    return tooLarge(limitBytes, error);
   }
   if (error.status === 415) {
     return failure(
@@ -68,6 +72,12 @@ function decode(bytes: Buffer): string {
 export function createJsonBody(limitBytes: number): RequestHandler {
   const read = express.raw({ type: () => true, limit: limitBytes });
   return (req, res, next) => {
+    // The reader would take the whole body first, to throw it away: an announced one is not waited for.
+    if (Number(req.header('content-length') ?? 0) > limitBytes) {
+      res.setHeader('Connection', 'close');
+      next(tooLarge(limitBytes));
+      return;
+    }
     read(req, res, (error?: unknown) => {
       if (error instanceof Error) {
         next(toBodyFailure(error, limitBytes));

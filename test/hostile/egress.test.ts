@@ -9,6 +9,7 @@ import type { Failure } from '../../domain/failures.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
 import type { TestServer } from '../support/tcp-servers.js';
 import { startTestServer } from '../support/tcp-servers.js';
+import { countCases } from './case-count.js';
 import { INTERNAL_FORMS, LOOPBACK_FORMS, REFUSED_URLS } from './egress-corpus.js';
 
 const canaries: TestServer[] = [];
@@ -36,6 +37,11 @@ beforeAll(async () => {
 });
 
 afterAll(async () => {
+  countCases({
+    corpus: 'addresses the egress gate is asked for',
+    required: 'no connection',
+    payloads: LOOPBACK_FORMS.length + INTERNAL_FORMS.length + REFUSED_URLS.length,
+  });
   expect(canaries.map((canary) => canary.connections())).toEqual(canaries.map(() => 0));
   await Promise.all(canaries.map((canary) => canary.close()));
 });

@@ -13,6 +13,7 @@ import type { AddressInfo, Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { countCases } from './case-count.js';
 import { createPythonRunner } from '../../adapters/sandbox/python-runner.js';
 import type { PythonRunner } from '../../domain/ports/tool-runtime.js';
 import { jailMissing, pythonJob } from '../support/python-runners.js';
@@ -152,6 +153,7 @@ describe.skipIf(missing !== null)(`jail: escapes${title}`, () => {
   it('the corpus -> no payload gets what it wants, nothing of the host is seen or touched', async () => {
     const payloads = readCorpus(values);
     expect(payloads.length).toBeGreaterThanOrEqual(60);
+    countCases({ corpus: 'escapes from the Python jail', required: 'nothing of the host', payloads: payloads.length });
     const encoded = Buffer.from(JSON.stringify(payloads)).toString('base64');
     const harness = readFileSync(HARNESS);
     const result = await runner.run(pythonJob(DRIVER.replace('@PAYLOADS@', encoded), { timeoutMs: 40_000 }));
