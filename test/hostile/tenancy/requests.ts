@@ -33,6 +33,14 @@ export const REQUESTS: Readonly<Record<string, (own: World) => Request>> = {
   // Outside of a conversation and without waiting: the engine of this test does not play forks.
   forkResponse: (own) => ({ path: { id: own.callingId }, body: { background: true } }),
   compareResponses: (own) => ({ ...aResponse(own), query: { with: own.limitedId } }),
+  steerResponse: (own) => ({ path: { id: own.runningId }, body: { input: 'a word' } }),
+  listSteers: (own) => ({ path: { id: own.runningId } }),
+  cancelSteer: (own) => ({ path: { id: own.runningId, steer_id: own.steerId } }),
+  listResponseEffects: aResponse,
+  listConversationEffects: aConversation,
+  getEffect: (own) => ({ path: { id: own.effectId } }),
+  undoEffect: (own) => ({ path: { id: own.effectId } }),
+  resolveEffect: (own) => ({ path: { id: own.effectId }, body: { happened: true } }),
   createConversation: ok({ body: { title: 'mine' } }),
   listConversations: ok({ query: { archived: 'any', limit: '100' } }),
   getConversation: aConversation,
@@ -86,12 +94,16 @@ export const NOT_FOR_USERS: ReadonlySet<string> = new Set([
   'encodePayloads',
   'decodePayloadsForUi',
   'deleteBudget',
+  // Only of a tool with an undo, and of a call nobody is sure of.
+  'undoEffect',
+  'resolveEffect',
 ]);
 
 /** An own request of these takes away what others need. */
 export const CONSUMING: ReadonlySet<string> = new Set([
   'deleteResponse',
   'cancelResponse',
+  'cancelSteer',
   'continueResponse',
   'deleteConversation',
   'deleteConversationItem',

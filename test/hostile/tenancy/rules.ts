@@ -9,7 +9,8 @@ import type { World } from './worlds.js';
 interface Hidden {
   /** The answer is the one an unknown id gets, whatever stands behind the id. */
   readonly kind: 'hidden';
-  readonly status: 400 | 403 | 404;
+  /** 200: a cursor that names nothing ends the list. */
+  readonly status: 200 | 400 | 404;
   readonly of: (victim: World) => string;
   /** An id of the same shape that names nothing. */
   readonly unknown: string;
@@ -40,6 +41,14 @@ const OWN_NAME = 'the server gives the item an id of its own';
 const CLIENT_NAME = 'the caller’s own name for something, never looked up';
 
 export const RULES: readonly Rule[] = [
+  { slot: /^(steerResponse|listSteers|cancelSteer) .* path\.id$/, rule: hidden('resp_', (victim) => victim.runningId) },
+  { slot: /^cancelSteer .* path\.steer_id$/, rule: hidden('steer_', (victim) => victim.steerId) },
+  {
+    slot: /^steerResponse .* body\.input\[\]\.(?!message\.content)/,
+    rule: harmless('only messages of the user are taken', (victim) => victim.itemId),
+  },
+  { slot: /\/v1\/effects\/\{id\}\S* path\.id$/, rule: hidden('tc_', (victim) => victim.effectId) },
+  { slot: /\/effects query\.after$/, rule: hidden('tc_', (victim) => victim.effectId, 200) },
   { slot: /^cancelResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.runningId) },
   { slot: /^continueResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.limitedId) },
   { slot: /\/v1\/responses\/\{id\}\S* path\.id$/, rule: hidden('resp_', (victim) => victim.responseId) },

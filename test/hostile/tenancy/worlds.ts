@@ -1,6 +1,8 @@
 /** What one user owns of every kind: the victim's is aimed at, the attacker's stands where a request needs ids of its own. */
 import { expect } from 'vitest';
+import { internalScope, ownerScope } from '../../../domain/scope.js';
 import type { ApiFixture } from '../../support/api-fakes.js';
+import { aCallingStep, aNewTurn, aToolItem } from '../../support/turn-builders.js';
 import type { Owner } from './real-api.js';
 
 export interface World extends Owner {
@@ -20,6 +22,10 @@ export interface World extends Owner {
   readonly callId: string;
   /** A response that runs until it is cancelled. */
   readonly runningId: string;
+  /** A message that waits to be read by the running response. */
+  readonly steerId: string;
+  /** A call of a tool that was begun. */
+  readonly effectId: string;
   readonly idempotencyKey: string;
   readonly exported: Readonly<Record<string, unknown>>;
 }
@@ -62,6 +68,8 @@ export async function createWorld(api: ApiFixture, owner: Owner & { key: string;
   const limited = await call('POST', '/v1/responses', { input: `limit ${canary}` });
   const calling = await call('POST', '/v1/responses', { input: `call ${canary}`, tools: [FUNCTION] });
   const running = await call('POST', '/v1/responses', { input: `wait ${canary}`, background: true });
+  const steer = await call('POST', `/v1/responses/${running.id}/steer`, { input: `Steer ${canary}` });
+  const effectId = await beginEffect(api, owner, canary);
   const exported = await call('GET', `/v1/conversations/${conversation.id}/export`);
   return {
     ...owner,
@@ -74,7 +82,19 @@ export async function createWorld(api: ApiFixture, owner: Owner & { key: string;
     callingId: calling.id,
     callId: calling.output[0]?.call_id ?? '',
     runningId: running.id,
+    steerId: steer.id,
+    effectId,
     idempotencyKey,
     exported: exported as unknown as Record<string, unknown>,
   };
+}
+
+/** As an activity does it: the engine of this test runs no tools. */
+async function beginEffect(api: ApiFixture, owner: Owner, canary: string): Promise<string> {
+  const { turns } = api.deps;
+  const { turn } = await turns.accept(ownerScope(owner), aNewTurn());
+  const item = aToolItem({ arguments: JSON.stringify({ to: canary }) });
+  await turns.commitStep(internalScope(owner.tenantId, 'turn'), aCallingStep(turn.id, item, { effect: 'keyed' }));
+  await turns.claimTool(internalScope(owner.tenantId, 'turn'), { turnId: turn.id, step: 1, callIndex: 0 });
+  return item.id;
 }
