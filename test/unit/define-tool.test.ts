@@ -175,3 +175,20 @@ describe('checkTool: conformance', () => {
     await expect(runTool(tool, { city: 'a' })).rejects.toMatchObject({ code: 'tool.failed' });
   });
 });
+
+describe('undo', () => {
+  it('of a tool that changes nothing -> refused; of another -> gets parsed arguments and the receipt', async () => {
+    const undo = async (input: { city: string }, receipt: { text: string }): Promise<{ text: string }> => ({
+      text: `${input.city}: no more ${receipt.text}`,
+    });
+    expect(() => define({ effect: 'read', undo })).toThrow(/nothing to undo/);
+    expect(define().undo).toBeUndefined();
+    const tool = define({ effect: 'keyed', undo });
+    const receipt = { text: 'rain', idempotencyKey: 'k' };
+    const context = {} as never;
+    expect(await tool.undo?.({ city: 'Riga' }, receipt, context)).toEqual({ text: 'Riga: no more rain' });
+    await expect(tool.undo?.({ town: 'Riga' }, receipt, context)).rejects.toMatchObject({
+      code: 'tool.invalid-arguments',
+    });
+  });
+});
