@@ -21,6 +21,8 @@ import type { CompactedContext } from './compact-context.js';
 import { planCalls } from './call-planner.js';
 import { createEgressTrust } from './egress-trust.js';
 import { createEventWriter, fenceEvents } from './event-writer.js';
+import { followUpOf } from './follow-up-step.js';
+import type { FollowUp } from './follow-up-step.js';
 import { createPartResolver } from './input-files.js';
 import { contextIsTainted, toModelMessages } from './model-context.js';
 import { toModelRequest } from './model-request.js';
@@ -68,6 +70,8 @@ export async function runModelStep(
   };
   await openLog(step, claim);
   announceSteers(step, claim);
+  const followUp = await followUpOf(step);
+  if (followUp !== null) return commitFollowUp(step, followUp);
   const result = await answerAndCommit(step).catch(async (error: unknown) => {
     await bookCalls(step);
     throw error;
@@ -211,6 +215,28 @@ async function afterEnding(
   if (next !== null) void deps.beginNext(next);
   await publishEnd(deps, scope, turn.id, { turn, output: [...output, ...items] });
   return result;
+}
+
+async function commitFollowUp(step: StepRun, { items, calls, result }: FollowUp): Promise<CallModelResult> {
+  await step.writer.flush();
+  const { turnId, step: number } = step.input;
+  const turn = await step.deps.turns.commitStep(step.scope, {
+    turnId,
+    step: number,
+    attempt: step.attempt,
+    items,
+    toolCalls: calls,
+    modelCalls: [],
+    answeredBy: step.context.turn.settings.modelChain[0] ?? result.model,
+    result,
+    ending: null,
+    lastSequence: null,
+  });
+  if (turn !== null) return result;
+  throw failure(
+    'turn.stale-attempt',
+    `Attempt ${step.attempt} of step ${number} was overtaken; its calls are dropped.`,
+  );
 }
 
 /** The number of the next event: this step's own events are all in, and nothing else writes between steps. */

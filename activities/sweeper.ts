@@ -10,6 +10,7 @@ import { internalScope } from '../domain/scope.js';
 import { toStartTurn } from '../domain/turn-start.js';
 import type { ActivityDeps } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
+import { resendDecisions } from './resend-decisions.js';
 
 /** Younger turns may be between their commit and the start of their workflow. */
 const MIN_AGE_MS = 5_000;
@@ -42,6 +43,8 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
 
   const sweep = async (minAgeMs = MIN_AGE_MS): Promise<number> => {
     const changed = await sweepAll(deps, minAgeMs);
+    await resendDecisions(deps);
+    await deps.approvals.expireAbandoned(BATCH);
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
     return changed;
   };

@@ -4,8 +4,7 @@
  */
 import { failure, isFailure, ruleOf, toFailure } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
-import { createHash } from 'node:crypto';
-import { canonicalJson, preview, storableText } from '../domain/json.js';
+import { preview, storableText } from '../domain/json.js';
 import { LIMIT_EXPLANATIONS } from '../domain/limits.js';
 import type { ToolItem } from '../domain/item.js';
 import type { Tool, ToolOutput } from '../domain/ports/tool-runtime.js';
@@ -27,6 +26,7 @@ import { createToolContext } from './tool-context.js';
 import { endedEvents, endedItem, parseArguments, runningEvent } from './tool-items.js';
 import type { ToolEnd } from './tool-items.js';
 import { permissionFor } from './tool-permission.js';
+import { repeatKeyOf } from './repeat-key.js';
 import { cutToBudget } from './tool-result.js';
 import { createToolStages } from './tool-stages.js';
 import type { ToolStages } from './tool-stages.js';
@@ -293,12 +293,4 @@ function withoutSecrets({ deps, run }: ToolRun, end: ToolEnd): ToolEnd {
   if (text.found > 0) reportSecret({ run }, 'tool result', text.found);
   const error = end.error === null ? null : { ...end.error, message: net.blank(end.error.message).text };
   return { ...end, text: text.text, error };
-}
-
-/** Calls with bad arguments count together whatever the arguments were: a model that cannot call a tool is stopped too. */
-function repeatKeyOf(claim: ToolClaim, end: ToolEnd): string {
-  const { name, arguments: text } = claim.call;
-  const wrongCall = end.error?.code === 'tool.invalid-arguments' || end.error?.code === 'tool.unknown';
-  const basis = wrongCall ? { name, wrong: true } : { name, arguments: parseArguments(text) ?? text, result: end.text };
-  return createHash('sha256').update(canonicalJson(basis)).digest('hex').slice(0, 16);
 }

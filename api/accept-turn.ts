@@ -9,6 +9,7 @@ import type { Item } from '../domain/item.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { AcceptOutcome, NewTurn } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
+import type { TurnSettings } from '../domain/turn.js';
 import { actingScope } from './acting-scope.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
@@ -31,6 +32,8 @@ export interface AcceptContext {
   readonly idempotency: Idempotency;
   /** Name of the list in the request, for `param`. */
   readonly inputField?: 'input' | 'messages';
+  /** Decisions the turn goes on with. */
+  readonly followUp?: TurnSettings['followUp'];
 }
 
 export interface Placement {
@@ -112,7 +115,9 @@ export async function acceptTurn(
   caller: AcceptContext,
   request: ResponseCreate,
 ): Promise<AcceptOutcome> {
-  const settings = decideSettings(deps, request);
+  const { followUp } = caller;
+  const decided = decideSettings(deps, request);
+  const settings = followUp === undefined ? decided : { ...decided, followUp };
   const place = placeTurn(request);
   const scope = await actingScope(deps, caller.scope, { ...place, parentId: place.parentId ?? null });
   const context = { ...caller, scope };

@@ -104,15 +104,21 @@ function patienceMs({ status, settings }: TurnRecord): number {
  * @returns false: the client is gone.
  * @throws `auth.invalid` when the caller's key ends meanwhile.
  */
-export async function awaitTurn(deps: ApiDeps, res: Response, turn: TurnRecord): Promise<boolean> {
+export async function awaitTurn(
+  deps: ApiDeps,
+  res: Response,
+  turn: TurnRecord,
+  how: { readonly orWaits: boolean; readonly after: number } = { orWaits: false, after: -1 },
+): Promise<boolean> {
   const guard = guardConnection(deps, res, false);
   const patience = AbortSignal.timeout(patienceMs(turn));
   try {
     await waitForEnd(deps, {
       scope: callerOf(res).scope,
       turnId: turn.id,
-      after: -1,
+      after: how.after,
       signal: AbortSignal.any([guard.signal, patience]),
+      orWaits: how.orWaits,
     });
     if (guard.reason() === 'key') throw keyEnded();
     return guard.reason() === null;
@@ -130,11 +136,14 @@ export async function answerTurn(
   res: Response,
   turn: TurnRecord,
   how: { stream: boolean; background: boolean },
+  after = -1,
 ): Promise<void> {
   if (how.stream) {
-    await streamTurn(deps, res, turn.id, -1);
+    await streamTurn(deps, res, turn.id, after);
     return;
   }
-  if (!how.background && !(await awaitTurn(deps, res, turn))) return;
+  // One that returns its requests ends with them.
+  const orWaits = turn.settings.policy?.approvals !== 'return';
+  if (!how.background && !(await awaitTurn(deps, res, turn, { orWaits, after }))) return;
   res.json(await reloadResource(deps, callerOf(res).scope, turn.id));
 }

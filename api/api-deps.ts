@@ -5,6 +5,7 @@ import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { BackupStore } from '../domain/ports/backup-store.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { EffectStore } from '../domain/ports/effect-store.js';
 import type { EventLog } from '../domain/ports/event-log.js';
@@ -44,6 +45,7 @@ export interface HealthReport {
 export interface ApiDeps {
   readonly turns: TurnStore;
   readonly steers: SteerStore;
+  readonly approvals: ApprovalStore;
   readonly conversations: ConversationStore;
   readonly usage: UsageStore;
   readonly budgets: BudgetStore;

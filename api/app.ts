@@ -22,6 +22,7 @@ import { createAdminUserRoutes } from './routes/admin-user-routes.js';
 import { createBackupRoutes } from './routes/backup-routes.js';
 import { createBudgetRoutes } from './routes/budget-routes.js';
 import { createAuditRoutes } from './routes/audit-routes.js';
+import { createApprovalRoutes } from './routes/approval-routes.js';
 import { createChatCompletionRoutes } from './routes/chat-completion-routes.js';
 import { createCodecRoutes } from './routes/codec-routes.js';
 import { createConversationItemRoutes } from './routes/conversation-item-routes.js';
@@ -64,6 +65,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createSteerRoutes(deps),
     ...createForkRoutes(answerDeps),
     ...createEffectRoutes(deps),
+    ...createApprovalRoutes(deps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),

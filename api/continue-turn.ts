@@ -1,5 +1,6 @@
 /** Goes on after a limit: a new turn whose parent is the one that stopped, without new input, with fresh limits. */
 import type { z } from 'zod';
+import { decideApprovalRules, decidePolicy } from '../domain/agent-approvals.js';
 import { decideTaint } from '../domain/agent-taint.js';
 import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
@@ -33,7 +34,8 @@ export function freshSettings(
     agentInstructions: agent.instructions,
     // Today's rules too: what an imported turn says of itself is no policy.
     taint: taint.settings,
-    policy: { ...DEFAULT_POLICY, ...old.policy, taint: taint.policy },
+    policy: decidePolicy(agent.approvals, old.policy?.approvals ?? DEFAULT_POLICY.approvals, taint.policy),
+    approvalRules: decideApprovalRules(agent.approvals),
     modelChain,
     tools: old.tools.flatMap(({ name }) => {
       const schemaHash = current.get(name);

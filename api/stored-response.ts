@@ -2,6 +2,7 @@
 import { failure } from '../domain/failures.js';
 import { isId } from '../domain/ids.js';
 import type { Item, OutputItem } from '../domain/item.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { ResponseResource } from '../domain/response-resource.js';
@@ -11,6 +12,10 @@ import type { TurnRecord } from '../domain/turn.js';
 
 interface StoreDeps {
   readonly turns: TurnStore;
+}
+
+interface ResourceDeps extends StoreDeps {
+  readonly approvals: ApprovalStore;
 }
 
 const notFound = (id: string, param: string | undefined): Error =>
@@ -44,10 +49,17 @@ export async function requireReadableTurn(
   return turn;
 }
 
-export async function loadResource(deps: StoreDeps, scope: Scope, turn: TurnRecord): Promise<ResponseResource> {
+export async function loadResource(deps: ResourceDeps, scope: Scope, turn: TurnRecord): Promise<ResponseResource> {
   if (turn.status === 'queued') return loadQueued(deps, scope, turn);
-  const stored = await deps.turns.output(scope, turn.id);
-  return toResponseResource(turn, stored.map(({ item }) => item).filter(isOutputItem));
+  const [stored, waits] = await Promise.all([deps.turns.output(scope, turn.id), waitsForPeople(deps, scope, turn)]);
+  const resource = toResponseResource(turn, stored.map(({ item }) => item).filter(isOutputItem));
+  return waits ? { ...resource, turnstone: { ...resource.turnstone, waiting_for: 'approval' } } : resource;
+}
+
+async function waitsForPeople(deps: ResourceDeps, scope: Scope, turn: TurnRecord): Promise<boolean> {
+  if (isTerminal(turn.status)) return false;
+  const query = { status: 'pending', conversationId: null, turnId: turn.id, after: null, order: 'asc' } as const;
+  return (await deps.approvals.list(scope, { ...query, limit: 1 })).approvals.length > 0;
 }
 
 /** Nothing is there yet but its place; null: its turn came at this moment. */
@@ -60,6 +72,6 @@ async function loadQueued(deps: StoreDeps, scope: Scope, turn: TurnRecord): Prom
 }
 
 /** The turn as it is now, with its output. */
-export async function reloadResource(deps: StoreDeps, scope: Scope, turnId: string): Promise<ResponseResource> {
+export async function reloadResource(deps: ResourceDeps, scope: Scope, turnId: string): Promise<ResponseResource> {
   return loadResource(deps, scope, await requireTurn(deps, scope, turnId));
 }

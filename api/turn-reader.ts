@@ -5,6 +5,7 @@
 import type { TurnEvent } from '../domain/event.js';
 import { isTerminalEvent } from '../domain/event.js';
 import { failure } from '../domain/failures.js';
+import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { EventLog, TurnRef } from '../domain/ports/event-log.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
@@ -15,6 +16,7 @@ import { loadResource } from './stored-response.js';
 
 export interface ReaderDeps {
   readonly turns: TurnStore;
+  readonly approvals: ApprovalStore;
   readonly events: EventLog;
 }
 
@@ -26,6 +28,8 @@ export interface ReadTurn {
   readonly signal: AbortSignal;
   /** How often a silent turn is looked up in the store. */
   readonly checkMs?: number;
+  /** `waitForEnd` is over too when the turn asks people. */
+  readonly orWaits?: boolean;
 }
 
 /** A turn that ended elsewhere ends its streams within about this time. */
@@ -182,6 +186,8 @@ export async function checkStart(deps: ReaderDeps, scope: Scope, turn: TurnRecor
  * @returns false when `signal` aborted first.
  */
 export async function waitForEnd(deps: ReaderDeps, read: ReadTurn): Promise<boolean> {
-  for await (const event of readTurn(deps, read)) if (isTerminalEvent(event)) return true;
+  for await (const event of readTurn(deps, read)) {
+    if (isTerminalEvent(event) || (read.orWaits === true && event.type === 'turnstone:approval.requested')) return true;
+  }
   return !read.signal.aborted;
 }

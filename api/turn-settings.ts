@@ -1,5 +1,6 @@
 /** Everything about a turn that is fixed when it is accepted, decided from the request and what the server has. */
 import type { Agent } from '../domain/agent.js';
+import { decideApprovalRules, decidePolicy } from '../domain/agent-approvals.js';
 import { decideTaint } from '../domain/agent-taint.js';
 import type { TurnLimits } from '../domain/limits.js';
 import { DEFAULT_POLICY } from '../domain/policy.js';
@@ -58,7 +59,8 @@ export function decideSettings(deps: SettingsDeps, request: ResponseCreate): Tur
     truncation: request.truncation ?? 'disabled',
     limits: limitsOf(request, agent, deps.defaultLimits),
     taint: taint.settings,
-    policy: { ...DEFAULT_POLICY, taint: taint.policy },
+    policy: decidePolicy(agent.approvals, request.turnstone?.approvals ?? DEFAULT_POLICY.approvals, taint.policy),
+    approvalRules: decideApprovalRules(agent.approvals),
     user: request.user ?? null,
   };
 }

@@ -1,5 +1,6 @@
 /** An agent: a model, instructions, tools and limits under a name. Files in `agents/*.yaml` are parsed by this schema. */
 import { z } from 'zod';
+import { agentApprovalsSchema } from './agent-approvals.js';
 import { agentTaintSchema } from './agent-taint.js';
 import type { TurnLimits } from './limits.js';
 
@@ -45,6 +46,8 @@ export const agentSchema = z.strictObject({
   limits: limitsSchema.default({}),
   /** What it may do after it has seen untrusted content; absent: the strict defaults. */
   taint: agentTaintSchema.optional(),
+  /** Which calls a person decides; absent: what each tool says of itself. */
+  approvals: agentApprovalsSchema.optional(),
   temperature: z.number().min(0).max(2).optional(),
 });
 export type AgentDefinition = z.infer<typeof agentSchema>;

@@ -52,6 +52,8 @@ export interface ResponseResource {
     readonly queue_position?: number;
     /** The steps before `step` are copies: they ran, and had their effects, in that response. */
     readonly forked_from?: { readonly id: string; readonly step: number; readonly changed: readonly string[] };
+    /** Present while the turn goes on only when a person has decided. */
+    readonly waiting_for?: 'approval';
   };
 }
 

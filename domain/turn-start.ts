@@ -10,7 +10,7 @@ export type StartableTurn = Pick<
 
 /** @param note for operators, after the agent's name; left out: the model. */
 export function toStartTurn(turn: StartableTurn, note?: string): StartTurn {
-  const { fork } = turn.settings;
+  const { fork, policy } = turn.settings;
   const model = turn.settings.modelChain[0] ?? turn.settings.requestedModel;
   return {
     input: {
@@ -20,6 +20,7 @@ export function toStartTurn(turn: StartableTurn, note?: string): StartTurn {
       requestId: turn.requestId,
       model,
       limits: turn.settings.limits,
+      ...(policy === undefined ? {} : { policy }),
       // The workflow of a forked turn begins behind its copied steps.
       ...(fork === undefined ? {} : { resumed: firstTurnState(fork, turn.createdAtMs) }),
     },

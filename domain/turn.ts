@@ -88,6 +88,8 @@ export interface TurnSettings {
   readonly approvalRules?: ApprovalRules;
   /** What counts as untrusted; absent in turns from before there was taint: all that comes from outside does. */
   readonly taint?: TaintSettings;
+  /** Decisions this turn goes on with, where an earlier one ended with the requests for them. */
+  readonly followUp?: { readonly approvalIds: readonly string[] };
   readonly user: string | null;
   readonly fork?: TurnFork;
 }

@@ -199,6 +199,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
   const app = createApp({
     turns: store.turns,
     steers: store.steers,
+    approvals: store.approvals,
     conversations: store.conversations,
     usage: store.usage,
     budgets: store.budgets,

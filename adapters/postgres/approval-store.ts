@@ -13,6 +13,7 @@ import type {
 import { seesWholeTenant } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { openApprovals } from './approval-opening.js';
+import { carryOver, claimFollowed } from './approval-following.js';
 import { APPROVAL_COLUMNS, fromApprovalRow } from './approval-rows.js';
 import type { ApprovalRow } from './approval-rows.js';
 import type { Connection, Database } from './database.js';
@@ -49,6 +50,9 @@ export function createApprovalStore(database: Database): ApprovalStore {
           returning ${sql.raw(APPROVAL_COLUMNS)}`.execute(connection);
         return rows.map(fromApprovalRow);
       }),
+    claimFollowed: (scope, turnId, ids) =>
+      database.write(scope, (connection) => claimFollowed(connection, scope, turnId, ids)),
+    carryOver: (scope, carried) => database.write(scope, (connection) => carryOver(connection, scope, carried)),
     markHeard: (scope, ids) =>
       database.write(scope, async (connection) => {
         await sql`

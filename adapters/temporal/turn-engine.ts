@@ -8,6 +8,7 @@ import {
   defineSearchAttributeKey,
 } from '@temporalio/common';
 import type { SearchAttributePair } from '@temporalio/common';
+import { APPROVAL_DECIDED_SIGNAL } from '../../domain/approval-contract.js';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
@@ -62,6 +63,7 @@ export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
       );
     },
     cancel: (turn) => cancel(options, turn),
+    tellDecided: (turn, approvalIds) => tellDecided(options, turn, approvalIds),
     describe: async (turn) => toState(await latestRun(options, turn)),
     progress: (turn) => progress(options, turn),
     ping: () => ping(options),
@@ -122,6 +124,24 @@ async function cancel(options: TurnEngineOptions, turn: TurnRef): Promise<boolea
     if (!isNotFound(error)) throw engineFailure(error, `cancel turn ${turn.turnId}`);
   }
   return true;
+}
+
+/** A later turn of the conversation that gets it in the place of this one asks its store, and finds nothing. */
+async function tellDecided(
+  options: TurnEngineOptions,
+  turn: TurnRef,
+  approvalIds: readonly string[],
+): Promise<boolean> {
+  const run = await latestRun(options, turn);
+  if (run === null || !isRunning(run.status.name)) return false;
+  const handle = options.client.workflow.getHandle(run.workflowId);
+  try {
+    await within(options, CALL_TIMEOUT_MS, () => handle.signal(APPROVAL_DECIDED_SIGNAL, approvalIds));
+    return true;
+  } catch (error) {
+    if (isNotFound(error)) return false;
+    throw engineFailure(error, `tell turn ${turn.turnId} what was decided`);
+  }
 }
 
 async function progress(options: TurnEngineOptions, turn: TurnRef): Promise<unknown> {

@@ -2,9 +2,11 @@
 import { failure } from '../../domain/failures.js';
 import { isTerminal } from '../../domain/turn.js';
 import { acceptTurn } from '../accept-turn.js';
+import { takeApprovalResponses } from '../approval-responses.js';
 import { answerTurn, streamTurn } from '../answer-turn.js';
 import type { AnswerDeps } from '../answer-turn.js';
 import { defineRoute } from '../api-route.js';
+import { denyForMessage } from '../decide-approval.js';
 import type { ApiRoute, RouteCall } from '../api-route.js';
 import { readIdempotency } from '../idempotency.js';
 import { deletedSchema, responseSchema } from '../schemas/answer-schemas.js';
@@ -32,11 +34,20 @@ function createRoute(deps: AnswerDeps): ApiRoute {
     answers: { 200: { description: 'The response, or its events', schema: responseSchema, stream: STREAM } },
     async handle({ body, context, caller, req, res }) {
       const idempotency = readIdempotency(req, 'createResponse', req.body);
-      const outcome = await acceptTurn(deps, { ...context, scope: caller.scope, idempotency }, body);
-      const { turn } = outcome;
+      const how = { stream: body.stream ?? false, background: body.background ?? false };
+      const taken = await takeApprovalResponses(deps, { ...context, scope: caller.scope }, body);
+      if (taken.kind === 'joined') {
+        await answerTurn(deps, res, taken.turn, { ...how, background: how.background || taken.waits }, taken.after);
+        return;
+      }
+      const followUp = taken.kind === 'followed' ? { followUp: { approvalIds: taken.approvalIds } } : {};
+      const outcome = await acceptTurn(deps, { ...context, scope: caller.scope, idempotency, ...followUp }, body);
       // The answer is the response that the message joined; this is how to see it, or take it back.
-      if (outcome.kind === 'steered') res.setHeader(STEER_HEADER, outcome.steer.id);
-      await answerTurn(deps, res, turn, { stream: body.stream ?? false, background: body.background ?? false });
+      if (outcome.kind === 'steered') {
+        res.setHeader(STEER_HEADER, outcome.steer.id);
+        await denyForMessage(deps, context.logger, outcome.turn);
+      }
+      await answerTurn(deps, res, outcome.turn, how);
     },
   });
 }

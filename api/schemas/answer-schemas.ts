@@ -63,6 +63,7 @@ export const responseSchema = z
       cost_incomplete: z.boolean(),
       usage_estimated: z.boolean(),
       queue_position: z.int().optional().describe('While it is `queued`: 1 runs next.'),
+      waiting_for: z.literal('approval').optional().describe('Present while a person must decide about a call.'),
     }),
   })
   .meta({ id: 'Response' });

@@ -70,6 +70,10 @@ const conversationRefSchema = z
   .transform((value) => (typeof value === 'string' ? value : value.id));
 
 const turnstoneSchema = closedObject({
+  approvals: z
+    .enum(['wait', 'return'])
+    .optional()
+    .describe('`wait` (default): the turn waits for decisions. `return`: it ends with `mcp_approval_request` items.'),
   limits: limitsSchema
     .optional()
     .describe('Limits of this turn; values above the server’s ceilings are lowered to them.'),

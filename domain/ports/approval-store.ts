@@ -125,6 +125,26 @@ export interface ApprovalStore {
   ): Promise<readonly ApprovalRecord[]>;
   /** @returns the approvals that were escalated by this call; one is escalated once. */
   escalate(scope: Scope, turnId: string): Promise<readonly ApprovalRecord[]>;
+  /**
+   * Take decisions for a turn that goes on with them; each for one turn only. Safe to repeat.
+   * @returns those that are decided and this turn's, in the order asked for.
+   */
+  claimFollowed(scope: Scope, turnId: string, ids: readonly string[]): Promise<readonly ApprovalRecord[]>;
+  /** The same decisions for calls of this turn. Safe to repeat: the last attempt's items count. */
+  carryOver(
+    scope: Scope,
+    calls: {
+      readonly turnId: string;
+      readonly step: number;
+      readonly calls: readonly {
+        /** The approval that was decided. */
+        readonly from: string;
+        readonly approvalId: string;
+        readonly callIndex: number;
+        readonly itemId: string;
+      }[];
+    },
+  ): Promise<void>;
   /** The workflow has heard of these; they are not sent again. Safe to repeat. */
   markHeard(scope: Scope, ids: readonly string[]): Promise<void>;
   /** System-wide, oldest first: decisions of open turns, older than `olderThanMs`, that no workflow has heard of. */

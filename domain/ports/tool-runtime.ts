@@ -106,6 +106,11 @@ export interface Tool {
    * @throws `tool.invalid-arguments` (names the field), any other failure with its own code.
    */
   invoke(argumentsJson: unknown, context: ToolContext): Promise<ToolOutput>;
+  /**
+   * Only look at arguments (unknown JSON), as `invoke` would. Absent: nothing to say before it runs.
+   * @throws `tool.invalid-arguments` (names the field).
+   */
+  checkArguments?(argumentsJson: unknown): void;
   /** Null when it can run here; else why not and what to do. */
   unavailable?(): string | null;
   /** Take back what a call did; absent: this tool cannot. Repeated with the same key of its own (`context.idempotencyKey`). */

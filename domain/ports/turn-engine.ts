@@ -24,6 +24,11 @@ export interface TurnEngine {
    * @returns false when the engine does not know the turn, perhaps not yet: ask again while the turn is open.
    */
   cancel(turn: TurnRef): Promise<boolean>;
+  /**
+   * Wake a turn that waits for people: these approvals were decided. Safe to repeat.
+   * @returns false when no workflow of the turn is there to hear it. @throws `engine.unavailable`.
+   */
+  tellDecided(turn: TurnRef, approvalIds: readonly string[]): Promise<boolean>;
   /** @throws `engine.unavailable`. */
   describe(turn: TurnRef): Promise<EngineState>;
   /** The workflow's `progress` query; null when it is not running or does not answer in time. */

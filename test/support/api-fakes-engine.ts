@@ -22,6 +22,8 @@ import { aModelCall, aStepResult } from './turn-builders.js';
 
 export interface ScriptedEngine extends TurnEngine {
   readonly started: StartTurn[];
+  /** Ids of approvals whose turns were told of a decision. */
+  readonly told: string[];
   /** Lets turns that wait go on. */
   release(): void;
   /** Makes starts fail until null is given. */
@@ -236,6 +238,7 @@ async function playAnswer(
 
 export function createScriptedEngine(parts: Omit<Stage, 'onNext'>): ScriptedEngine {
   const started: StartTurn[] = [];
+  const told: string[] = [];
   const playing = new Set<Promise<void>>();
   const waiting: (() => void)[] = [];
   let startError: Error | null = null;
@@ -299,6 +302,11 @@ export function createScriptedEngine(parts: Omit<Stage, 'onNext'>): ScriptedEngi
       playing.add(played);
       void played.finally(() => playing.delete(played));
     },
+    tellDecided: async (_turn, ids) => {
+      told.push(...ids);
+      return true;
+    },
+    told,
     cancel: async () => true,
     describe: async () => ({ kind: 'absent' }),
     progress: async () => null,

@@ -26,6 +26,7 @@ import { createInMemoryAuditLog } from './in-memory-audit-log.js';
 import { createInMemoryAccess } from './in-memory-access.js';
 import { createInMemorySteerStore } from './in-memory-stores-pending.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
+import { createInMemoryApprovalStore } from './in-memory-approvals.js';
 import { createMemoryTables } from './in-memory-stores-tables.js';
 import { createTurnStarter } from '../../activities/turn-starter.js';
 import { createScriptedEngine } from './api-fakes-engine.js';
@@ -166,6 +167,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
   const deps = {
     turns,
     steers: createInMemorySteerStore(tables),
+    approvals: createInMemoryApprovalStore(tables),
     conversations: createInMemoryConversationStore(tables),
     usage: createInMemoryUsageStore(tables),
     budgets: createInMemoryBudgetStore(tables),

@@ -95,6 +95,25 @@ export function createInMemoryApprovalStore(tables: MemoryTables): ApprovalStore
       own(scope)
         .filter(({ value }) => value.turnId === turnId && value.status === 'pending' && value.escalatedAtMs === null)
         .map((row) => change(row, { escalatedAtMs: Date.now() })),
+    claimFollowed: async (scope, turnId, ids) =>
+      ids.flatMap((id) => {
+        const row = own(scope).find(({ value }) => value.id === id && value.decidedAtMs !== null);
+        const free = row !== undefined && (row.value.followedBy === null || row.value.followedBy === turnId);
+        return free ? [change(row, { followedBy: turnId })] : [];
+      }),
+    async carryOver(scope, { turnId, step, calls }) {
+      for (const { from, approvalId, callIndex, itemId } of calls) {
+        const row = own(scope).find(({ value }) => value.id === from && value.followedBy === turnId);
+        const there = own(scope).find(
+          ({ value }) => value.turnId === turnId && value.step === step && value.callIndex === callIndex,
+        );
+        if (there !== undefined) change(there, { itemId });
+        else if (row !== undefined) {
+          const place = { id: approvalId, turnId, step, callIndex, itemId, followedBy: null, remember: null };
+          rows.set(approvalId, { tenantId: row.tenantId, value: { ...row.value, ...place }, heard: true });
+        }
+      }
+    },
     async markHeard(scope, ids) {
       for (const row of own(scope)) if (ids.includes(row.value.id) && row.value.decidedAtMs !== null) row.heard = true;
     },

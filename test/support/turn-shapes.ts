@@ -1,7 +1,12 @@
 /** The shapes a turn's workflow can take, each with the activities that lead to it: recorded once, replayed for ever. */
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
-import type { TurnActivities, TurnInput } from '../../domain/turn-contract.js';
+import { APPROVAL_DECIDED_SIGNAL } from '../../domain/approval-contract.js';
+import type { ApprovalActivities } from '../../domain/approval-contract.js';
+import type { ApprovalState } from '../../domain/approval.js';
+import { DEFAULT_POLICY } from '../../domain/policy.js';
+import { PROGRESS_QUERY } from '../../domain/turn-contract.js';
+import type { TurnActivities, TurnInput, TurnProgressView } from '../../domain/turn-contract.js';
 import { callsResult, closedAhead, closedResult, plannedCall, untilCancelled } from './workflow-environment.js';
 import type { StartedTurn } from './workflow-environment.js';
 
@@ -23,7 +28,38 @@ async function cancelWhenActive({ handle }: StartedTurn): Promise<void> {
   await handle.cancel();
 }
 
+/** Decides once the turn waits. */
+async function decideWhenAsked({ handle }: StartedTurn): Promise<void> {
+  for (;;) {
+    const view = await handle.query<TurnProgressView>(PROGRESS_QUERY);
+    if ((view.waiting ?? []).length > 0) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
+}
+
+const gatedThenClosed: TurnActivities['callModel'] = async ({ step }) => {
+  const call = { approval: 'ask', argumentsHash: 'h', effect: 'unkeyed' } as const;
+  return step === 1 ? callsResult([plannedCall(activityInfo().taskQueue, 0, call)]) : closedResult();
+};
+
 export const TURN_SHAPES: readonly TurnShape[] = [
+  {
+    name: 'approval',
+    input: { policy: DEFAULT_POLICY },
+    activities: { callModel: gatedThenClosed },
+    meanwhile: decideWhenAsked,
+  },
+  {
+    name: 'approval-expired',
+    input: { policy: { ...DEFAULT_POLICY, withinMs: 400, escalateAfterMs: 100, atDeadline: 'end' } },
+    activities: { callModel: gatedThenClosed },
+  },
+  {
+    name: 'approval-returned',
+    input: { policy: { ...DEFAULT_POLICY, approvals: 'return' } },
+    activities: { callModel: gatedThenClosed },
+  },
   {
     name: 'closed-ahead',
     input: { closed: closedAhead() },
@@ -123,8 +159,13 @@ export const TURN_SHAPES: readonly TurnShape[] = [
   },
 ];
 
-export function shapeActivities(shape: TurnShape): TurnActivities {
+export function shapeActivities(shape: TurnShape): TurnActivities & ApprovalActivities {
+  const state = (status: ApprovalState['status']): ApprovalState => ({ approvalId: 'appr_0', callIndex: 0, status });
   return {
+    openApprovals: async ({ withinMs }) => ({ approvals: [state('pending')], expiresAtMs: Date.now() + withinMs }),
+    readDecisions: async () => [state('approved')],
+    expireApprovals: async () => [state('expired')],
+    escalateApprovals: async () => undefined,
     runTool: async ({ step, callIndex }) => ({
       status: 'completed',
       repeatKey: `${step}/${callIndex}`,

@@ -26,6 +26,7 @@ async function sweptWith(state: EngineState | Error, startError?: Error): Promis
       return state;
     },
     cancel: async () => true,
+    tellDecided: async () => true,
     progress: async () => null,
     ping: async () => ({ latencyMs: 1, version: 'fake' }),
   };

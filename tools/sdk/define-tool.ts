@@ -122,6 +122,7 @@ export function defineTool<Input extends z.ZodObject>(definition: ToolDefinition
     attempts,
     itemType: definition.itemType ?? 'turnstone:tool_call',
     resultBudgetChars: definition.resultBudgetChars ?? DEFAULT_RESULT_BUDGET_CHARS,
+    checkArguments: (argumentsJson) => void parseArguments(name, input, argumentsJson),
     invoke: async (argumentsJson, context) => {
       const parsed = parseArguments(name, input, argumentsJson) as z.infer<Input>;
       if (context.signal.aborted) throw failure('turn.cancelled', `Tool ${name} was cancelled before it ran`);

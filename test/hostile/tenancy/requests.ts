@@ -41,6 +41,9 @@ export const REQUESTS: Readonly<Record<string, (own: World) => Request>> = {
   getEffect: (own) => ({ path: { id: own.effectId } }),
   undoEffect: (own) => ({ path: { id: own.effectId } }),
   resolveEffect: (own) => ({ path: { id: own.effectId }, body: { happened: true } }),
+  listApprovals: ok(),
+  getApproval: (own) => ({ path: { id: own.approvalId } }),
+  decideApproval: (own) => ({ path: { id: own.approvalId }, body: { decision: 'deny' } }),
   createConversation: ok({ body: { title: 'mine' } }),
   listConversations: ok({ query: { archived: 'any', limit: '100' } }),
   getConversation: aConversation,
@@ -110,6 +113,7 @@ export const CONSUMING: ReadonlySet<string> = new Set([
   'deleteFile',
   'revokeApiKey',
   'revokeUser',
+  'decideApproval',
 ]);
 
 function toChatTool(): object {

@@ -52,6 +52,16 @@ export const RULES: readonly Rule[] = [
   { slot: /^cancelResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.runningId) },
   { slot: /^continueResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.limitedId) },
   { slot: /\/v1\/responses\/\{id\}\S* path\.id$/, rule: hidden('resp_', (victim) => victim.responseId) },
+  { slot: /\/v1\/approvals\/\{id\} path\.id$/, rule: hidden('appr_', (victim) => victim.approvalId) },
+  { slot: /^listApprovals .* query\.after$/, rule: hidden('appr_', (victim) => victim.approvalId, 400) },
+  {
+    slot: /^listApprovals .* query\.(conversation|response)$/,
+    rule: harmless('a filter over the caller’s own approvals', (victim) => victim.conversationId),
+  },
+  {
+    slot: /^createResponse .* body\.\S*mcp_approval_response\.approval_request_id$/,
+    rule: hidden('appr_', (victim) => victim.approvalId),
+  },
   { slot: /\/v1\/conversations\/\{id\}\S* path\.id$/, rule: hidden('conv_', (victim) => victim.conversationId) },
   { slot: /\/v1\/conversations\/\{id\}\S* path\.item_id$/, rule: hidden('msg_', (victim) => victim.itemId) },
   { slot: /\/v1\/files\/\{id\}\S* path\.id$/, rule: hidden('file_', (victim) => victim.fileId) },

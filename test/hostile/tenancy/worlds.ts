@@ -1,5 +1,6 @@
 /** What one user owns of every kind: the victim's is aimed at, the attacker's stands where a request needs ids of its own. */
 import { expect } from 'vitest';
+import { newId } from '../../../domain/ids.js';
 import { internalScope, ownerScope } from '../../../domain/scope.js';
 import type { ApiFixture } from '../../support/api-fakes.js';
 import { aCallingStep, aNewTurn, aToolItem } from '../../support/turn-builders.js';
@@ -20,6 +21,8 @@ export interface World extends Owner {
   /** A response that ended with a call for the client, and the call. */
   readonly callingId: string;
   readonly callId: string;
+  /** A call of a response that waits for a decision. */
+  readonly approvalId: string;
   /** A response that runs until it is cancelled. */
   readonly runningId: string;
   /** A message that waits to be read by the running response. */
@@ -81,6 +84,7 @@ export async function createWorld(api: ApiFixture, owner: Owner & { key: string;
     limitedId: limited.id,
     callingId: calling.id,
     callId: calling.output[0]?.call_id ?? '',
+    approvalId: await anApproval(api, owner, canary),
     runningId: running.id,
     steerId: steer.id,
     effectId,
@@ -97,4 +101,15 @@ async function beginEffect(api: ApiFixture, owner: Owner, canary: string): Promi
   await turns.commitStep(internalScope(owner.tenantId, 'turn'), aCallingStep(turn.id, item, { effect: 'keyed' }));
   await turns.claimTool(internalScope(owner.tenantId, 'turn'), { turnId: turn.id, step: 1, callIndex: 0 });
   return item.id;
+}
+
+async function anApproval(api: ApiFixture, owner: Owner, canary: string): Promise<string> {
+  const { turns, approvals } = api.deps;
+  const scope = ownerScope(owner);
+  const { turn } = await turns.accept(scope, aNewTurn());
+  await turns.commitStep(scope, aCallingStep(turn.id, aToolItem({ arguments: JSON.stringify({ canary }) })));
+  const approvalId = newId('approval');
+  const call = { approvalId, callIndex: 0, argumentsHash: 'a'.repeat(64), because: 'rule', standing: false } as const;
+  await approvals.open(scope, { turnId: turn.id, step: 1, mode: 'wait', withinMs: 86_400_000, calls: [call] });
+  return approvalId;
 }

@@ -1,0 +1,40 @@
+/** The shapes of approvals in answers, for the OpenAPI document. */
+import { z } from 'zod';
+
+const seconds = z.int().describe('Seconds since the epoch.');
+
+export const approvalSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('approval'),
+    status: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']),
+    response_id: z.string(),
+    conversation_id: z.string().nullable(),
+    item_id: z.string().describe('The item of the call.'),
+    name: z.string().describe('The tool.'),
+    arguments: z.string().describe('JSON text, as the model wrote it.'),
+    arguments_hash: z.string().describe('SHA-256 over tool and arguments: what the decision is bound to.'),
+    effect: z.enum(['read', 'keyed', 'unkeyed']),
+    because: z.object({ code: z.string(), message: z.string() }),
+    mode: z.enum(['wait', 'return']),
+    created_at: seconds,
+    expires_at: seconds,
+    escalated_at: seconds.nullable(),
+    decided_at: seconds.nullable(),
+    decided_by: z.string().nullable(),
+    origin: z.string().nullable().describe('person, link, response, consent, deadline, message or cancel.'),
+    reason: z.string().nullable(),
+    edited_arguments: z.string().nullable(),
+    remember: z.literal('conversation').nullable(),
+  })
+  .meta({ id: 'Approval' });
+
+export const approvalListSchema = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(approvalSchema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: 'ApprovalList' });
