@@ -11,6 +11,7 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
 import type { NextTurn, TurnStore } from '../domain/ports/turn-store.js';
 import type { AnswerRules } from './answer-filter.js';
+import type { TurnCredentials } from '../domain/ports/turn-credentials.js';
 
 export interface ActivityDeps {
   readonly turns: TurnStore;
@@ -18,6 +19,7 @@ export interface ActivityDeps {
   readonly effects: EffectStore;
   readonly approvals: ApprovalStore;
   readonly files: FileStore;
+  readonly credentials: TurnCredentials;
   readonly events: EventLog;
   readonly models: ModelRegistry;
   readonly tools: readonly Tool[];

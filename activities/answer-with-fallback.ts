@@ -14,6 +14,7 @@ import { callOneModel } from './model-call.js';
 import { reserveCall } from './reserve-call.js';
 import type { StepRun } from './step-run.js';
 import { toToolItem } from './tool-items.js';
+import { modelsOf } from './turn-models.js';
 
 export interface StepAnswer {
   readonly model: LanguageModel;
@@ -31,7 +32,7 @@ export async function answerWithFallback(
   request: ModelRequest,
   firstIndex: number,
 ): Promise<StepAnswer> {
-  const chain = candidates(step);
+  const chain = await modelsOf(step);
   let lastFailure: Failure | null = null;
   for (const [position, model] of chain.entries()) {
     const assembler = createStepAssembler(step, firstIndex);
@@ -80,13 +81,6 @@ function unpriced(model: LanguageModel): Failure {
     'budget.unpriced-model',
     `A budget applies and the price of ${model.name} is not known: set its prices in the configuration, or allow_unpriced.`,
   );
-}
-
-function candidates(step: StepRun): LanguageModel[] {
-  return step.context.turn.settings.modelChain.flatMap((name) => {
-    const model = step.deps.models.get(name);
-    return model === null ? [] : [model];
-  });
 }
 
 function createStepAssembler(step: StepRun, firstIndex: number): AnswerAssembler {

@@ -12,6 +12,7 @@ import { keptItems } from './model-context.js';
 import { reserveCall } from './reserve-call.js';
 import type { StepRun } from './step-run.js';
 import { writeSummary } from './summary-content.js';
+import { modelsOf } from './turn-models.js';
 
 export interface CompactedContext {
   readonly request: ModelRequest;
@@ -24,9 +25,7 @@ export async function compactIfNeeded(
   build: (context: StepContext) => Promise<ModelRequest>,
 ): Promise<CompactedContext> {
   const request = await build(step.context);
-  const model = step.context.turn.settings.modelChain
-    .map((name) => step.deps.models.get(name))
-    .find((each) => each !== null);
+  const [model] = await modelsOf(step);
   if (model === undefined || !needsCompaction(request, model.contextWindow)) {
     return { request, items: [] };
   }

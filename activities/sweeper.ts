@@ -23,7 +23,7 @@ const UNSTORED_KEPT_MS = 60 * 60_000;
 
 export interface SweeperDeps extends Pick<
   ActivityDeps,
-  'turns' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'
+  'turns' | 'credentials' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'
 > {
   readonly engine: TurnEngine;
 }
@@ -46,6 +46,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
     await resendDecisions(deps);
     await deps.approvals.expireAbandoned(BATCH);
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
+    await deps.credentials.purgeEnded(BATCH);
     return changed;
   };
   let sweeping = false;

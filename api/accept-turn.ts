@@ -21,6 +21,8 @@ import { requestStop } from './cancel-turn.js';
 import { createContentIntake } from './input-content.js';
 import type { ContentIntake } from './input-content.js';
 import { isEmptyInput, toInputItems } from './input-items.js';
+import { withProviderKey } from './provider-key.js';
+import type { SecretText } from './provider-key.js';
 import type { ResponseCreate } from './schemas/response-request.js';
 import { requireMessages } from './steer-turn.js';
 import { decideSettings } from './turn-settings.js';
@@ -30,6 +32,7 @@ export interface AcceptContext {
   readonly requestId: string;
   readonly logger: Logger;
   readonly idempotency: Idempotency;
+  readonly providerKey: SecretText | null;
   /** Name of the list in the request, for `param`. */
   readonly inputField?: 'input' | 'messages';
   /** Decisions the turn goes on with. */
@@ -127,10 +130,15 @@ export async function acceptTurn(
     throw error;
   });
   const onConflict = request.turnstone?.on_conflict ?? 'reject';
+  const id = newId('response');
+  const keyed = await withProviderKey(deps, context, { id, settings }).catch(async (error: unknown) => {
+    await intake.undo();
+    throw error;
+  });
   const newTurn: NewTurn = {
-    id: newId('response'),
+    id,
     ...place,
-    settings,
+    ...keyed,
     metadata: request.metadata ?? {},
     background: request.background ?? false,
     stored: request.store ?? true,

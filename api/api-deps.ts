@@ -21,6 +21,7 @@ import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UndoEngine } from '../domain/ports/undo-engine.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
+import type { TurnCredentials } from '../domain/ports/turn-credentials.js';
 import type { StepContext, TurnStore } from '../domain/ports/turn-store.js';
 import type { TurnRecord } from '../domain/turn.js';
 import type { Scope } from '../domain/scope.js';
@@ -54,6 +55,7 @@ export interface ApiDeps {
   readonly apiKeys: ApiKeyStore;
   readonly directory: TenantDirectory;
   readonly files: FileStore;
+  readonly credentials: TurnCredentials;
   /** Null where the database is not embedded. */
   readonly backups: BackupStore | null;
   readonly events: EventLog;

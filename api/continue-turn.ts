@@ -12,6 +12,7 @@ import type { AcceptContext } from './accept-turn.js';
 import type { ApiDeps } from './api-deps.js';
 import { beginTurn } from './begin-turn.js';
 import { isPriced } from './budget-view.js';
+import { withProviderKey } from './provider-key.js';
 import { selectModel } from './requested-model.js';
 import type { responseContinueSchema } from './schemas/response-request.js';
 import { requireReadableTurn } from './stored-response.js';
@@ -68,11 +69,12 @@ export async function continueTurn(
   requireContinuable(old);
   const owner = { ...context, scope: ownerScope(old) };
   const settings = freshSettings(deps, old.settings, body.limits);
+  const id = newId('response');
   const outcome = await deps.turns.accept(owner.scope, {
-    id: newId('response'),
+    id,
     conversationId: old.conversationId,
     parentId: old.id,
-    settings,
+    ...(await withProviderKey(deps, owner, { id, settings })),
     metadata: old.metadata,
     background: body.background ?? false,
     stored: old.stored,

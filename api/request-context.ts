@@ -3,6 +3,7 @@ import type { Response } from 'express';
 import { failure } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Scope } from '../domain/scope.js';
+import type { SecretText } from './provider-key.js';
 
 export interface Caller {
   readonly keyId: string;
@@ -17,6 +18,8 @@ export interface RequestContext {
   logger: Logger;
   /** Null on routes that are open. */
   caller: Caller | null;
+  /** A provider key that came with the request; null: none. */
+  providerKey: SecretText | null;
   /** The route's path template, for logs and metrics; null until a route took the request. */
   route: string | null;
 }

@@ -108,6 +108,7 @@ export const FAILURES = {
   'turn.terminated': rule(500, 'server_error', 'An operator ended the turn'),
   'store.unavailable': rule(503, 'server_error', 'The database is not available', { retryable: true }),
   'engine.unavailable': rule(503, 'server_error', 'The workflow engine is not available', { retryable: true }),
+  'credential.missing': rule(400, 'invalid_request_error', 'The provider key must be sent with the request'),
   'secrets.unavailable': rule(503, 'server_error', 'The server has no master key'),
   'secrets.unreadable': rule(500, 'server_error', 'A sealed value cannot be opened'),
   'config.invalid': rule(500, 'server_error', 'The configuration is not valid'),

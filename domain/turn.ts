@@ -92,6 +92,8 @@ export interface TurnSettings {
   readonly followUp?: { readonly approvalIds: readonly string[] };
   readonly user: string | null;
   readonly fork?: TurnFork;
+  /** Answered with a key that came with the request, by this provider at this origin. The key itself is in a sealed row. */
+  readonly providerKey?: { readonly provider: string; readonly origin: string };
 }
 
 export interface TurnError {

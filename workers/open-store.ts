@@ -59,7 +59,7 @@ export async function openStore(
   if (backups !== null) startSnapshots(config, pool, backups, logger, closers);
   return {
     backups,
-    ...createStores(database, fileContentsDir(config.dataDir)),
+    ...createStores(database, fileContentsDir(config.dataDir), secrets.box),
     secrets,
     description: `${pool.kind === 'pglite' ? 'PGlite' : 'PostgreSQL'} ${pool.version}`,
     ping: async () => {

@@ -10,6 +10,7 @@ import { createEffectStore } from '../adapters/postgres/effect-store.js';
 import { createFileIndex } from '../adapters/postgres/file-index.js';
 import { createSteerStore } from '../adapters/postgres/steer-store.js';
 import { createTenantDirectory } from '../adapters/postgres/tenant-directory.js';
+import { createTurnCredentials } from '../adapters/postgres/turn-credentials.js';
 import { createTurnStore } from '../adapters/postgres/turn-store.js';
 import { createUsageStore } from '../adapters/postgres/usage-store.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
@@ -19,8 +20,10 @@ import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ConversationStore } from '../domain/ports/conversation-store.js';
 import type { EffectStore } from '../domain/ports/effect-store.js';
 import type { FileStore } from '../domain/ports/file-store.js';
+import type { SecretBox } from '../domain/ports/secret-box.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { SteerStore } from '../domain/ports/steer-store.js';
+import type { TurnCredentials } from '../domain/ports/turn-credentials.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
 import type { UsageStore } from '../domain/ports/usage-store.js';
 
@@ -35,11 +38,15 @@ export interface Stores {
   readonly apiKeys: ApiKeyStore;
   readonly directory: TenantDirectory;
   readonly files: FileStore;
+  readonly credentials: TurnCredentials;
   readonly audit: AuditLog;
 }
 
-/** @param filesFolder where the bytes of files are. */
-export function createStores(database: Database, filesFolder: string): Stores {
+/**
+ * @param filesFolder where the bytes of files are.
+ * @param box seals what may not lie readable in a row.
+ */
+export function createStores(database: Database, filesFolder: string, box: SecretBox): Stores {
   return {
     turns: createTurnStore(database),
     steers: createSteerStore(database),
@@ -51,6 +58,7 @@ export function createStores(database: Database, filesFolder: string): Stores {
     apiKeys: createApiKeyStore(database),
     directory: createTenantDirectory(database),
     files: createFolderFileStore({ folder: filesFolder, index: createFileIndex(database) }),
+    credentials: createTurnCredentials(database, box),
     audit: createAuditLog(database),
   };
 }

@@ -46,7 +46,7 @@ function withModelPoints(points: CrashPoints, registry: ModelRegistry): ModelReg
   points.know('model.stream.before', 'model.stream.first', 'model.stream.after');
   const withPoints = (model: LanguageModel): LanguageModel => ({
     ...model,
-    stream: (request, signal) => streamWithPoints(points, model.stream(request, signal)),
+    stream: (...call) => streamWithPoints(points, model.stream(...call)),
   });
   return {
     ...registry,

@@ -1,7 +1,13 @@
 /** One configured provider: its models, its connections and its circuit breaker. */
-import { ruleOf, toFailure } from '../../domain/failures.js';
+import { failure, ruleOf, toFailure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
-import type { LanguageModel, ModelChunk, ModelInfo, ModelRequest } from '../../domain/ports/model.js';
+import type {
+  LanguageModel,
+  ModelChunk,
+  ModelInfo,
+  ModelRequest,
+  ProviderCredential,
+} from '../../domain/ports/model.js';
 import type { ModelPrices } from '../../domain/pricing.js';
 import { modelSettingsSchema } from '../../domain/provider.js';
 import type { ProviderSettings } from '../../domain/provider.js';
@@ -9,6 +15,7 @@ import { streamAnswer } from './answer-stream.js';
 import { modelFailure } from './classify-error.js';
 import { createProviderBreaker } from './provider-breaker.js';
 import type { Circuit } from './provider-breaker.js';
+import { originOf, withApiKey } from './provider-endpoint.js';
 import { createProviderHttp } from './provider-http.js';
 
 export interface OpenAiProvider {
@@ -55,12 +62,18 @@ export function createOpenAiProvider(settings: ProviderSettings, logger: Logger)
   }
 
   function toModel(model: ModelSettings): LanguageModel {
-    return { ...toInfo(settings.name, model), stream: (request, signal) => stream(model.name, request, signal) };
+    return {
+      ...toInfo(settings, model),
+      stream: (request, signal, credential) =>
+        credential === undefined
+          ? stream(model.name, request, signal)
+          : streamWith(settings, model.name, request, signal, credential),
+    };
   }
 
   return {
     name: settings.name,
-    listed: settings.models.map((model) => toInfo(settings.name, model)),
+    listed: settings.models.map((model) => toInfo(settings, model)),
     model(name) {
       const known = settings.models.find((model) => model.name === name);
       if (known !== undefined) return toModel(known);
@@ -71,10 +84,29 @@ export function createOpenAiProvider(settings: ProviderSettings, logger: Logger)
   };
 }
 
-function toInfo(provider: string, model: ModelSettings): ModelInfo {
+/** A key that came with a request says nothing about the provider: its failures open no circuit, and no circuit stops it. */
+function streamWith(
+  settings: ProviderSettings,
+  model: string,
+  request: ModelRequest,
+  signal: AbortSignal,
+  { origin, apiKey }: ProviderCredential,
+): AsyncIterable<ModelChunk> {
+  if (origin !== originOf(settings)) {
+    throw failure(
+      'credential.missing',
+      `The key sent with this turn is for ${origin}, and provider ${settings.name} is at ${originOf(settings)}: it is not sent there.`,
+    );
+  }
+  const keyed = withApiKey(settings, apiKey);
+  return streamAnswer({ settings: keyed, http: createProviderHttp(keyed), model }, request, signal);
+}
+
+function toInfo(settings: ProviderSettings, model: ModelSettings): ModelInfo {
   return {
-    name: `${provider}/${model.name}`,
-    provider,
+    name: `${settings.name}/${model.name}`,
+    provider: settings.name,
+    origin: originOf(settings),
     contextWindow: model.context_window,
     prices: toPrices(model.prices),
     demo: false,

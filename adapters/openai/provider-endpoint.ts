@@ -36,6 +36,18 @@ export function keyHeaders(settings: ProviderSettings): Record<string, string | 
   return { Authorization: `Bearer ${settings.api_key}` };
 }
 
+export function originOf(settings: ProviderSettings): string {
+  return new URL(settings.base_url).origin;
+}
+
+const KEY_HEADER = /^(authorization|proxy-authorization|api-key|x-api-key|cookie)$/i;
+
+/** The provider with a caller's key in place of the operator's: configured headers that carry a key of the operator's go too. */
+export function withApiKey(settings: ProviderSettings, apiKey: string): ProviderSettings {
+  const headers = Object.entries(settings.headers).filter(([name]) => !KEY_HEADER.test(name));
+  return { ...settings, api_key: apiKey, headers: Object.fromEntries(headers) };
+}
+
 export interface EffectiveQuirks {
   readonly max_tokens_field: 'max_tokens' | 'max_completion_tokens';
   readonly user_field: 'user' | 'safety_identifier' | 'none';
@@ -71,7 +83,10 @@ function vendorOf(settings: ProviderSettings): Vendor {
 /** Everything of the settings that must never appear in a message. */
 export function secretsOf(settings: ProviderSettings): readonly string[] {
   const { username, password } = new URL(settings.base_url);
-  return [settings.api_key ?? '', username, password, ...Object.values(settings.headers)].filter(
+  const key = settings.api_key ?? '';
+  // Also as a page, a URL or a log of the provider's would write it.
+  const written = [key, encodeURIComponent(key), Buffer.from(key).toString('base64'), JSON.stringify(key).slice(1, -1)];
+  return [...new Set([...written, username, password, ...Object.values(settings.headers)])].filter(
     (secret) => secret.length >= 4,
   );
 }

@@ -19,6 +19,7 @@ import { toJson } from './json-columns.js';
 import { owned, ownerId } from './ownership.js';
 import { insertSteer, readSteer } from './steer-writes.js';
 import { sqlStateOf, violates } from './store-failure.js';
+import { insertCredential } from './turn-credentials.js';
 import { readTurn } from './turn-path.js';
 import { SEQUENCES_PER_ATTEMPT, titleFrom, toItemsJson } from './turn-rows.js';
 import { lockConversation, takePlace } from './waiting-turns.js';
@@ -231,8 +232,12 @@ async function insertTurn(
       select turn.tenant_id, turn.id, 0, x.index, turn.principal_id, 'input', x.item_id, x.type, x.data, x.text
       from turn, jsonb_to_recordset(${toItemsJson(turn.input)}::jsonb)
         as x(index integer, item_id text, type text, data jsonb, text text))
-    select count(*) as accepted from turn ${lastIf(turn.fork === undefined)}`.execute(connection);
-  return Number(rows[0]?.accepted ?? 0) === 1;
+    select count(*) as accepted from turn ${lastIf(turn.fork === undefined && turn.credential === undefined)}`.execute(
+    connection,
+  );
+  const written = rows.some((row) => Number(row.accepted) === 1);
+  if (written) await insertCredential(connection, accepted, turn.credential);
+  return written;
 }
 
 /** The same key or the same conversation at the same moment, or a conversation deleted meanwhile: look again. */

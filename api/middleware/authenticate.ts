@@ -7,6 +7,7 @@ import { failure } from '../../domain/failures.js';
 import type { ApiKey, ApiKeyStore } from '../../domain/ports/api-key-store.js';
 import type { KeyScope } from '../../domain/scope.js';
 import { contextOf } from '../request-context.js';
+import { readProviderKey } from '../provider-key.js';
 import type { Caller } from '../request-context.js';
 
 /** A revoked key opens nothing new after this time; it saves a query per request. */
@@ -110,6 +111,7 @@ export function createAuthenticate(store: ApiKeyStore): RequestHandler {
     const key = hash === null ? null : await lookup.find(hash);
     if (key === null || hash === null) return refuse(req);
     const context = contextOf(res);
+    context.providerKey = readProviderKey(req, sent);
     context.caller = toCaller(key, hash, lookup);
     context.logger = context.logger.child({ tenantId: key.tenantId, principalId: key.principalId, keyId: key.id });
     next();

@@ -21,6 +21,7 @@ export function createRequestIdentity(logger: Logger): RequestHandler {
       startedAtMs: Date.now(),
       logger: logger.child({ requestId, ...(traced ? { traceId: traceparent.slice(3, 35) } : {}) }),
       caller: null,
+      providerKey: null,
       route: null,
     });
     next();

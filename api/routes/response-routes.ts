@@ -27,7 +27,7 @@ function createRoute(deps: AnswerDeps): ApiRoute {
     description:
       'Accepts a turn and answers it: as an event stream (`stream`), at once (`background`), or when it has ended. A client that disconnects cancels ' +
       'nothing. A turn that fails is answered with 200, `status: "failed"` and its `error`. `previous_response_id` alone continues in the conversation of ' +
-      'that response, as a branch.',
+      'that response, as a branch. `X-Provider-Key` answers the turn with a provider key of your own.',
     tag: TAG,
     scope: 'write',
     body: responseCreateSchema,

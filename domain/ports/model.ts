@@ -69,15 +69,24 @@ export interface ModelInfo {
   readonly prices: ModelPrices | null;
   /** A scripted demo, not a language model. */
   readonly demo: boolean;
+  /** Scheme, host and port its calls go to; absent for a model that calls nobody. */
+  readonly origin?: string;
+}
+
+/** A key that came with a request, for one address. Never logged, never in a message. */
+export interface ProviderCredential {
+  readonly origin: string;
+  readonly apiKey: string;
 }
 
 export interface LanguageModel extends ModelInfo {
   /**
    * One call, no retries. First-byte and idle timers, the provider's circuit breaker and error classification are inside.
    * Aborting `signal` closes the provider's socket at once and throws `turn.cancelled`.
-   * @throws only failures with `model.*` codes or `turn.cancelled`.
+   * @param credential used in place of the configured key, and only when the call goes to its origin.
+   * @throws only failures with `model.*` codes, `credential.missing` (another origin) or `turn.cancelled`.
    */
-  stream(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelChunk>;
+  stream(request: ModelRequest, signal: AbortSignal, credential?: ProviderCredential): AsyncIterable<ModelChunk>;
 }
 
 export interface ModelRegistry {

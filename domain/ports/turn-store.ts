@@ -31,6 +31,8 @@ export interface NewTurn {
   readonly priced?: boolean;
   /** What happens when another turn of the conversation runs; left out: `reject`. */
   readonly onConflict?: OnConflict;
+  /** A provider key that came with the request, sealed; deleted in the transaction that ends the turn. */
+  readonly credential?: Uint8Array;
 }
 
 /** What a forked turn takes over from the turn it is forked from. */

@@ -40,6 +40,9 @@ export const REQUIREMENTS = {
   'fork.recorded':
     'a fork with another tool result asks the model once more and runs no tool again; both branches compare',
   'effects.undo': 'an effect is listed with its receipt and undone once, as a workflow, with a key of its own',
+  'secrets.canary': 'a provider key sent with a request reaches the chosen host only, and is found nowhere afterwards',
+  'secrets.ui-codec':
+    'the embedded Temporal UI is given a codec endpoint that decrypts, and each decode is in the audit trail',
   'operators.temporal': 'a turn is readable in Temporal: summaries, groups, search attributes, details, progress',
   'operators.logs': 'every log line of a turn carries request, tenant, turn, step and attempt',
   'operators.metrics': '/metrics counts requests, turns, model and tool calls, tokens and cost',

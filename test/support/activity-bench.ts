@@ -9,6 +9,7 @@ import { toResponseResource } from '../../domain/response-resource.js';
 import type { TurnRecord, TurnSettings } from '../../domain/turn.js';
 import { aFakeTool } from './api-fakes.js';
 import { createInMemoryEffectStore } from './in-memory-effects.js';
+import { createInMemoryCredentials } from './in-memory-credentials.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import { createInMemoryApprovalStore } from './in-memory-approvals.js';
 import { createInMemoryFileStore } from './in-memory-stores.js';
@@ -76,6 +77,7 @@ export async function anAcceptedTurn(
     effects: createInMemoryEffectStore(tables),
     approvals: createInMemoryApprovalStore(tables),
     files: createInMemoryFileStore(),
+    credentials: createInMemoryCredentials(),
     events: createMemoryEventLog(),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },
     tools: made,

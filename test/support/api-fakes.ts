@@ -16,6 +16,7 @@ import type { ModelInfo, ModelRegistry } from '../../domain/ports/model.js';
 import type { Tool } from '../../domain/ports/tool-runtime.js';
 import type { KeyScope } from '../../domain/scope.js';
 import { createInMemoryEffectStore } from './in-memory-effects.js';
+import { createInMemoryCredentials } from './in-memory-credentials.js';
 import { createInMemoryBudgetStore } from './in-memory-budgets.js';
 import {
   createInMemoryConversationStore,
@@ -176,6 +177,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     apiKeys,
     directory: access.directory,
     files: createInMemoryFileStore(),
+    credentials: createInMemoryCredentials(),
     backups: null,
     engine,
     starter: createTurnStarter({ engine, logger }),

@@ -13,10 +13,21 @@ export function remoteConverter(apiUrl: string, key: string): DataConverter {
   return { payloadCodecs: [codec], failureConverterPath: FAILURES };
 }
 
-export async function callCodec(url: string, key: string, payloads: readonly Payload[]): Promise<Payload[]> {
+/** @param key empty: the URL is all there is. */
+export async function callCodec(
+  url: string,
+  key: string,
+  payloads: readonly Payload[],
+  more: Readonly<Record<string, string>> = {},
+): Promise<Payload[]> {
   const response = await fetch(url, {
     method: 'POST',
-    headers: { authorization: `Bearer ${key}`, 'content-type': 'application/json', 'x-namespace': 'default' },
+    headers: {
+      ...(key === '' ? {} : { authorization: `Bearer ${key}` }),
+      'content-type': 'application/json',
+      'x-namespace': 'default',
+      ...more,
+    },
     body: JSON.stringify({ payloads: payloads.map(toJson) }),
     signal: AbortSignal.timeout(30_000),
   });

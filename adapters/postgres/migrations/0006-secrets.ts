@@ -36,6 +36,7 @@ const KEYS = [
   'create index tenant_keys_of_tenant on tenant_keys (lower(tenant_id))',
 ];
 
+/** The trigger is what deletes a credential: whatever ends a turn, now or in a later version, it is gone in the same transaction. */
 const CREDENTIALS = [
   `create table turn_credentials (
     tenant_id text not null,
@@ -46,6 +47,14 @@ const CREDENTIALS = [
     primary key (turn_id, tenant_id),
     foreign key (tenant_id, turn_id) references turns (tenant_id, id) on delete cascade
   )`,
+  `create function turnstone_forget_credential() returns trigger language plpgsql as $$
+    begin
+      delete from turn_credentials where tenant_id = new.tenant_id and turn_id = new.id;
+      return null;
+    end $$`,
+  `create trigger turns_forget_credential after update of status on turns for each row
+    when (new.settings ? 'providerKey' and new.status not in ('queued', 'in_progress'))
+    execute function turnstone_forget_credential()`,
 ];
 
 /** `number` counts per tenant from 1; `hash` covers the entry and the hash before it. */
