@@ -20,6 +20,7 @@ import { createContentIntake } from './input-content.js';
 import type { ContentIntake } from './input-content.js';
 import { toInputItems } from './input-items.js';
 import type { ForkRequest } from './schemas/fork-schemas.js';
+import { withProviderKey } from './provider-key.js';
 import { requireReadableTurn } from './stored-response.js';
 
 type Change = ForkRequest['change'];
@@ -63,11 +64,12 @@ export async function forkTurn(
       input: input === null,
       toolResult: call === null ? null : { itemId: call.itemId, text: request.change.tool_result?.output ?? '' },
     };
+    const id = newId('response');
     const outcome = await deps.turns.accept(owner.scope, {
-      id: newId('response'),
+      id,
       conversationId: old.conversationId,
       parentId: old.parentId,
-      settings,
+      ...(await withProviderKey(deps, owner, { id, settings })),
       metadata: old.metadata,
       background: request.background ?? false,
       stored: old.stored,

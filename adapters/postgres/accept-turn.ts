@@ -82,9 +82,10 @@ async function replay(
   return steer === null ? { kind: 'replayed', turn: replayed } : { kind: 'steered', turn: replayed, steer };
 }
 
-/** A message that names another turn to go on from is a branch: it cannot join this one. */
+/** A message that names another turn to go on from is a branch, and one with a provider key is a turn of its own: neither joins. */
 function joins(turn: NewTurn, runningId: string): boolean {
-  return turn.onConflict === 'steer' && (turn.parentId === undefined || turn.parentId === runningId);
+  const free = turn.credential === undefined && turn.onConflict === 'steer';
+  return free && (turn.parentId === undefined || turn.parentId === runningId);
 }
 
 /** @returns null when the turn ended at this moment. */

@@ -106,5 +106,7 @@ describe('continue', () => {
     const again = await api.request('POST', path, {}, { 'x-provider-key': KEY });
     expect(again.status).toBe(200);
     expect(credentials.sealed.has(again.json.id)).toBe(true);
+    const fork = await api.request('POST', `/v1/responses/${first.json.id}/fork`, { step: 1, change: { input: 'x' } });
+    expect([fork.status, fork.json.error.code]).toEqual([400, 'credential.missing']);
   });
 });

@@ -21,6 +21,7 @@ import { initialTurnState } from '../../domain/turn-state.js';
 import type { TurnRecord } from '../../domain/turn.js';
 import { runTurnLoop } from '../../workflows/turn-loop.js';
 import { aFakeTool, noMetrics } from '../support/api-fakes.js';
+import { createInMemoryCredentials } from '../support/in-memory-credentials.js';
 import { createInMemoryApprovalStore } from '../support/in-memory-approvals.js';
 import { createInMemoryBudgetStore } from '../support/in-memory-budgets.js';
 import { createInMemoryEffectStore } from '../support/in-memory-effects.js';
@@ -133,6 +134,7 @@ function depsOf(world: World, actor: Actor): ActivityDeps {
     budgets: gatedPort(scheduler, actor, createInMemoryBudgetStore(world.tables)),
     effects: createInMemoryEffectStore(world.tables),
     files: createInMemoryFileStore(),
+    credentials: createInMemoryCredentials(),
     events: gatedPort(scheduler, actor, world.events, new Set(['onCancel', 'read'])),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },
     tools: EFFECTS.map((effect) => toolOf(world, actor, effect)),
