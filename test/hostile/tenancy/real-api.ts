@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createNoSecretBox } from '../../../adapters/secrets/secret-box.js';
 import { createStores } from '../../../workers/stores-over-database.js';
 import { startApi } from '../../support/api-fakes.js';
 import type { ApiFixture } from '../../support/api-fakes.js';
@@ -25,7 +26,7 @@ const NO_LIMIT = { points: 1_000_000, durationSeconds: 60 };
 export async function startRealApi(): Promise<RealApi> {
   const opened = await openTestPglite();
   const folder = mkdtempSync(join(tmpdir(), 'turnstone-sweep-'));
-  const stores = createStores(opened.database, folder);
+  const stores = createStores(opened.database, folder, createNoSecretBox());
   await stores.apiKeys.ensureTenant('default', 'Default');
   const api = await startApi({ ...stores, rateLimit: NO_LIMIT });
   const { pool } = opened.sqlPool;
