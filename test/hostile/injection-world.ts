@@ -27,6 +27,7 @@ import { initialTurnState } from '../../domain/turn-state.js';
 import { runTurnLoop } from '../../workflows/turn-loop.js';
 import type { TurnLoopPorts } from '../../workflows/turn-loop.js';
 import { aFakeTool } from '../support/api-fakes.js';
+import { createInMemoryCredentials } from '../support/in-memory-credentials.js';
 import { createInMemoryApprovalStore } from '../support/in-memory-approvals.js';
 import { createInMemoryBudgetStore } from '../support/in-memory-budgets.js';
 import { createInMemoryEffectStore } from '../support/in-memory-effects.js';
@@ -73,6 +74,7 @@ export function createWorld(taint?: AgentTaint): World {
     effects: createInMemoryEffectStore(tables),
     approvals: createInMemoryApprovalStore(tables),
     files: createInMemoryFileStore(),
+    credentials: createInMemoryCredentials(),
     events: createMemoryEventLog(),
     models: { list: () => [model], resolve: () => [model.name], get: () => model, health: () => [] },
     tools: tools(ledger, texts),
