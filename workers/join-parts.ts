@@ -70,6 +70,17 @@ const STARTS_GRACE_MS = 5_000;
 /** Over the grace of running activities: the worker's own force time comes first. */
 const WORKER_MARGIN_MS = 10_000;
 
+function activityStores({
+  turns,
+  budgets,
+  effects,
+  approvals,
+  files,
+  credentials,
+}: Store): Pick<ActivityDeps, 'turns' | 'budgets' | 'effects' | 'approvals' | 'files' | 'credentials'> {
+  return { turns, budgets, effects, approvals, files, credentials };
+}
+
 export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedParts> {
   const { config, logger } = parts;
   const runsTurns = config.roles.has('turns');
@@ -91,12 +102,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   // Turns that waited get their head start too, which itself is made of what activities are made of.
   let headStart: HeadStart | null = null;
   const deps: ActivityDeps = {
-    turns: parts.store.turns,
-    budgets: parts.store.budgets,
-    effects: parts.store.effects,
-    approvals: parts.store.approvals,
-    files: parts.store.files,
-    credentials: parts.store.credentials,
+    ...activityStores(parts.store),
     events,
     models: crash.models(parts.models.registry),
     tools: crash.tools(joinTools(createBuiltinTools({ python }), parts.ownTools)),
