@@ -100,7 +100,8 @@ async function withLink(
     const inFlight = context.full ? IN_FLIGHT.full : IN_FLIGHT.bounded;
     const over = new AbortController();
     const seed = context.seed.fork(name);
-    const faults = disturb(proxy, seed.fork('faults'), over.signal, (line) => context.say(`${name}: ${line}`));
+    const count = { disturbances: 0 };
+    const faults = disturb(proxy, count, seed.fork('faults'), over.signal, (line) => context.say(`${name}: ${line}`));
     const load = await runLoad({
       world,
       shapes: TURN_SHAPES,
@@ -110,9 +111,10 @@ async function withLink(
       tag: name,
       timeoutMs: TURN_TIMEOUT_MS,
       mayFail: true,
+      more: () => count.disturbances < STATES.length,
     });
     over.abort();
-    const disturbed = await faults;
+    await faults;
     context.say(`${name}: ${load.done} turns ended, ${load.broken.length} broken`);
     const audit = await auditWorld(world, { inFlight, ...linked.audit });
     const left = audit.violations.map((violation) => ({
@@ -126,7 +128,7 @@ async function withLink(
         ...left,
       ],
       skipped: [],
-      figures: { [`link to ${name}`]: `${load.done} turns, ${disturbed} disturbances` },
+      figures: { [`link to ${name}`]: `${load.done} turns, ${count.disturbances} disturbances` },
     };
   } finally {
     await world.dispose();
@@ -134,27 +136,29 @@ async function withLink(
   }
 }
 
-/** @returns how often. */
+const STATES: readonly LinkState[] = [{ kind: 'cut' }, { kind: 'slow', delayMs: 200 }, { kind: 'half-open' }];
+
+/** Each state in turn, in an order the seed chooses, until the turns are done. */
 async function disturb(
   proxy: TcpProxy,
+  count: { disturbances: number },
   seed: Seeded,
   signal: AbortSignal,
   say: (line: string) => void,
-): Promise<number> {
-  let count = 0;
+): Promise<void> {
   const pause = (from: number, to: number): Promise<unknown> =>
     sleep(seed.between(from, to), undefined, { signal }).catch(() => undefined);
   for (;;) {
-    await pause(500, 2_500);
-    if (signal.aborted) return count;
-    count += 1;
-    const states: readonly LinkState[] = [{ kind: 'cut' }, { kind: 'slow', delayMs: 200 }, { kind: 'half-open' }];
-    const state = seed.pick(states);
-    say(state.kind);
-    proxy.set(state);
-    await pause(500, 4_000);
-    proxy.set({ kind: 'open' });
-    // A connection that swallowed bytes is of no more use to anybody.
-    if (state.kind === 'half-open') proxy.cutOnce();
+    for (const state of seed.shuffled(STATES)) {
+      await pause(500, 2_500);
+      if (signal.aborted) return;
+      say(state.kind);
+      proxy.set(state);
+      await pause(500, 4_000);
+      proxy.set({ kind: 'open' });
+      // A connection that swallowed bytes is of no more use to anybody.
+      if (state.kind === 'half-open') proxy.cutOnce();
+      count.disturbances += 1;
+    }
   }
 }

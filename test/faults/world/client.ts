@@ -133,7 +133,8 @@ export async function callUntilAnswered(
         ...(options.body === undefined ? {} : { body: JSON.stringify(options.body) }),
       });
       const text = await response.text();
-      if (response.status < 500) return { status: response.status, json: text === '' ? null : JSON.parse(text) };
+      if (response.status < 500 && response.status !== 429)
+        return { status: response.status, json: text === '' ? null : JSON.parse(text) };
     } catch (error) {
       if (Date.now() > deadline) throw error;
     }
