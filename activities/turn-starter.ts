@@ -21,6 +21,11 @@ const START_AFTER_MS = 2_000;
 const STARTS_AT_ONCE = 4;
 /** With more turns than this waiting for their start, new ones wait before they are accepted. */
 const BACKLOG = 100;
+/**
+ * Turns accepted at once. The embedded database is one connection: what else is asked of it waits behind these, and a
+ * served one has ten.
+ */
+const ACCEPTS_AT_ONCE = 16;
 /** An engine that is away must not keep turns out: they are answered, and their workflows come later. */
 const MAX_WAIT_MS = 500;
 /** Beyond this number starts are given up: the sweeper finds the turns that are open. */
@@ -50,6 +55,7 @@ interface Starting {
 
 export function createTurnStarter(deps: TurnStarterDeps): RunningTurnStarter {
   const starting: Starting = { deps, slots: createSlots(STARTS_AT_ONCE), draining: new AbortController() };
+  const door = createSlots(ACCEPTS_AT_ONCE);
   /** Workflow id -> its newest start: turns of a conversation start in the order they were accepted. */
   const chains = new Map<string, Promise<void>>();
   return {
@@ -67,7 +73,11 @@ export function createTurnStarter(deps: TurnStarterDeps): RunningTurnStarter {
         if (chains.get(id) === started) chains.delete(id);
       });
     },
-    ready: () => starting.slots.below(BACKLOG, MAX_WAIT_MS),
+    admit: (accept) =>
+      door.run(async () => {
+        await starting.slots.below(BACKLOG, MAX_WAIT_MS);
+        return accept();
+      }),
     async drain() {
       starting.draining.abort();
       await Promise.allSettled(chains.values());

@@ -148,8 +148,7 @@ export async function acceptTurn(
     priced: isPriced(deps.models, settings.modelChain),
     onConflict,
   };
-  await deps.starter.ready();
-  const outcome = await commit(deps, context, newTurn, intake);
+  const outcome = await deps.starter.admit(() => commit(deps, context, newTurn, intake));
   await beginTurn(deps, context, outcome);
   if (outcome.kind === 'queued' && outcome.interrupts !== null) {
     const { tenantId, conversationId } = outcome.turn;

@@ -20,8 +20,8 @@ export interface TurnStarter {
    */
   begin(turn: StartTurn, ahead: RunningAhead | null): void;
   /**
-   * Resolves when few enough starts wait, or after a short time: asked before a turn is accepted, so that a burst waits at
-   * the door and not in memory.
+   * Accepts a turn: few at once, so that a burst leaves other requests their place at the database, and not while many starts
+   * wait, but for a short time. Whatever `accept` does, so does this.
    */
-  ready(): Promise<void>;
+  admit<T>(accept: () => Promise<T>): Promise<T>;
 }

@@ -163,16 +163,35 @@ describe('start of a workflow', () => {
 
   it('many starts wait: the door is held for a while, then opens', async () => {
     const bench = aBench();
-    await bench.starter.ready();
+    const accept = async (): Promise<string> => 'accepted';
+    expect(await bench.starter.admit(accept)).toBe('accepted');
     bench.gate.hold = true;
     for (let index = 0; index < 110; index += 1) bench.starter.begin(aStart(`t${index}`), null);
     await until(() => bench.gate.waiting() === 4, 'four starts at once');
     let open = false;
-    const ready = bench.starter.ready().then(() => (open = true));
+    const admitted = bench.starter.admit(accept).then(() => (open = true));
     await Promise.resolve();
     expect(open).toBe(false);
     bench.gate.open();
-    await ready;
+    await admitted;
     expect(open).toBe(true);
+  });
+
+  it('a burst: a few are accepted at once, one that is refused makes room like the others', async () => {
+    const bench = aBench();
+    const inside: (() => void)[] = [];
+    const accept = async (): Promise<void> => {
+      await new Promise<void>((resolve) => inside.push(resolve));
+      throw new Error('refused');
+    };
+    const all = Array.from({ length: 40 }, () =>
+      bench.starter.admit(accept).catch((error: unknown) => (error as Error).message),
+    );
+    await until(() => inside.length === 16, 'sixteen at once');
+    for (let done = 0; done < 40; done += 1) {
+      await until(() => inside.length > 0, 'the next one');
+      inside.shift()?.();
+    }
+    expect(await Promise.all(all)).toEqual(Array.from({ length: 40 }, () => 'refused'));
   });
 });
