@@ -116,7 +116,7 @@ async function withLink(
     over.abort();
     await faults;
     context.say(`${name}: ${load.done} turns ended, ${load.broken.length} broken`);
-    const audit = await auditWorld(world, { inFlight, ...linked.audit });
+    const audit = await auditWorld(world, { inFlight, brokenLinks: count.disturbances + 1, ...linked.audit });
     const left = audit.violations.map((violation) => ({
       what: `link to ${name}, left behind`,
       violations: [violation],

@@ -12,6 +12,8 @@ import type { Violation } from './violation.js';
 export interface AuditOptions {
   /** Turns that may have been calling the provider at one moment. */
   readonly inFlight: number;
+  /** How often a link was broken: an answer that never arrived, or could not be booked, is on no row. */
+  readonly brokenLinks?: number;
   readonly databaseUrl?: string;
   readonly temporalAddress?: string;
 }
@@ -46,7 +48,7 @@ export async function auditWorld(world: World, options: AuditOptions): Promise<A
     calls,
     rows: rows.modelCalls,
     turns: rows.turns,
-    mayBeMissing: world.deaths() * options.inFlight,
+    mayBeMissing: (world.deaths() + (options.brokenLinks ?? 0)) * options.inFlight,
   });
   const open = rows.turns.filter(({ status }) => status === 'queued' || status === 'in_progress');
   const violations: Violation[] = [
