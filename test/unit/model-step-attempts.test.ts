@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { runModelStep } from '../../activities/model-step.js';
 import type { TurnEvent } from '../../domain/event.js';
 import type { EventLog } from '../../domain/ports/event-log.js';
+import type { ModelChunk } from '../../domain/ports/model.js';
 import { anAcceptedTurn, answerChunks, benchScope, callChunks } from '../support/activity-bench.js';
 import { shownText } from '../support/started-product.js';
 import { silentLogger } from '../support/silent-logger.js';
@@ -24,24 +25,34 @@ async function eventsOf(events: EventLog, turnId: string): Promise<TurnEvent[]> 
 }
 
 describe('a step that ends the turn', () => {
-  it('the limit is reached and the model asks for a tool all the same -> incomplete, the call is shown as not run', async () => {
+  it('the limit is reached and the model asks for a tool all the same -> incomplete, nothing is run or shown', async () => {
     const { deps, turn, invoked } = await anAcceptedTurn([callChunks('look')], [{ name: 'look' }]);
     const input = { ...idsOf(turn.id), step: 1, remainingMs: 10_000, wrapUp: 'max_steps' as const };
     const result = await runModelStep(deps, benchScope, input, run, null);
     expect(result).toMatchObject({ outcome: 'closed', status: 'incomplete', calls: [] });
     expect(invoked).toEqual([]);
+    expect(await deps.turns.output(benchScope, turn.id)).toEqual([]);
+    const closed = { status: 'incomplete', incompleteReason: 'max_steps' };
+    expect(await deps.turns.get(benchScope, turn.id)).toMatchObject(closed);
+  });
+
+  it('the answer is cut in the middle of a call -> incomplete, the call is shown as not run', async () => {
+    const cut: ModelChunk[] = [
+      { type: 'tool-call-start', index: 0, callId: 'call_0', name: 'look' },
+      { type: 'tool-call-delta', index: 0, arguments: '{"where": "he' },
+      { type: 'finish', reason: 'length' },
+    ];
+    const { deps, turn, invoked } = await anAcceptedTurn([cut], [{ name: 'look' }]);
+    const input = { ...idsOf(turn.id), step: 1, remainingMs: 10_000 };
+    const result = await runModelStep(deps, benchScope, input, run, null);
+    expect(result).toMatchObject({ outcome: 'closed', status: 'incomplete', calls: [] });
+    expect(invoked).toEqual([]);
     const [stored] = await deps.turns.output(benchScope, turn.id);
-    expect(stored?.item).toMatchObject({
-      name: 'look',
-      status: 'failed',
-      output: expect.stringContaining('Not run') as string,
-    });
-    const done = (await eventsOf(deps.events, turn.id)).findLast((event) => event.type === 'response.output_item.done');
+    const output = expect.stringContaining('Not run') as string;
+    expect(stored?.item).toMatchObject({ name: 'look', status: 'failed', output });
+    const events = await eventsOf(deps.events, turn.id);
+    const done = events.findLast((event) => event.type === 'response.output_item.done');
     expect(done).toMatchObject({ item: stored?.item });
-    expect(await deps.turns.get(benchScope, turn.id)).toMatchObject({
-      status: 'incomplete',
-      incompleteReason: 'max_steps',
-    });
   });
 });
 
