@@ -32,9 +32,6 @@ export async function ratePerSecond(
   return count / ((performance.now() - startedMs) / 1000);
 }
 
-export const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
-
 /** Asks until the answer is not null. @throws after `timeoutMs`, naming what was waited for. */
 export async function until<T>(
   what: string,
