@@ -49,9 +49,24 @@ async function openApprovals(
     deps.metrics.approval({ event: approval.status === 'pending' ? 'requested' : 'consented' });
   }
   return {
-    approvals: opened.map(({ approval }) => toState(approval)),
+    approvals: await statesAfterOpening(deps, scope, input, run, opened),
     expiresAtMs: Math.min(...opened.map(({ approval }) => approval.expiresAtMs)),
   };
+}
+
+/** A message that came before the question stands for an answer to it: the turn goes on with the message. */
+async function statesAfterOpening(
+  deps: ActivityDeps,
+  scope: Scope,
+  { mode, ...ids }: OpenApprovalsInput,
+  run: RunContext,
+  opened: readonly OpenedApproval[],
+): Promise<readonly ApprovalState[]> {
+  const overtaken = mode === 'wait' && (await deps.approvals.denyOvertaken(ids.turnId, MAX_OF_STEP)) > 0;
+  if (!overtaken) return opened.map(({ approval }) => toState(approval));
+  const input = { ...ids, approvalIds: opened.map(({ approval }) => approval.id) };
+  const heard = await hear(deps, scope, input, run, await approvalsOf(deps, scope, input));
+  return opened.map(({ approval }) => heard.find(({ approvalId }) => approvalId === approval.id) ?? toState(approval));
 }
 
 function requestEvents({ approval, outputIndex }: OpenedApproval): { part: string; drafts: TurnEventDraft[] } {

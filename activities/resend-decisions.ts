@@ -15,6 +15,8 @@ export interface ResendDeps extends Pick<ActivityDeps, 'approvals' | 'metrics' |
 
 /** @throws `engine.unavailable`, `store.unavailable`: the next round tries again. */
 export async function resendDecisions(deps: ResendDeps): Promise<void> {
+  const denied = await deps.approvals.denyOvertaken(null, BATCH);
+  if (denied > 0) deps.logger.warn({ denied }, 'messages were found waiting behind approvals; these are denied');
   for (const { approvalId, ...turn } of await deps.approvals.listUnheard(MIN_AGE_MS, BATCH)) {
     const told = await deps.engine.tellDecided(turn, [approvalId]);
     // A turn without a workflow is started again by the sweeper, or closed: its approvals end with it.

@@ -1,6 +1,6 @@
 /** One decision about one call: checked, written if it is the first, and told to the turn that waits for it. */
 import { createHash } from 'node:crypto';
-import { approvalSubject } from '../domain/approval.js';
+import { OVERTAKEN_REASON, approvalSubject } from '../domain/approval.js';
 import type { ApprovalOrigin } from '../domain/approval.js';
 import { failure, isFailure, toError } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
@@ -111,8 +111,7 @@ export async function denyForMessage(
   logger: Logger,
   { tenantId, id: turnId, conversationId }: TurnRecord,
 ): Promise<void> {
-  const reason = 'The user sent another message instead of deciding.';
-  const how = { status: 'denied', origin: 'message', reason } as const;
+  const how = { status: 'denied', origin: 'message', reason: OVERTAKEN_REASON } as const;
   const denied = await deps.approvals.settlePending(internalScope(tenantId, 'message'), turnId, how);
   if (denied.length === 0) return;
   const ids = denied.map(({ id }) => id);

@@ -6,6 +6,9 @@ export type ApprovalStatus = 'pending' | 'approved' | 'denied' | 'expired' | 'ca
 export type SettledStatus = Exclude<ApprovalStatus, 'pending'>;
 
 /** What a deny or a cancel without words of a person says. */
+/** What a denial says whose turn goes on with a message. */
+export const OVERTAKEN_REASON = 'The user sent another message instead of deciding.';
+
 export type ApprovalOrigin = 'person' | 'link' | 'response' | 'consent' | 'deadline' | 'message' | 'cancel';
 
 /** The decision about one call as far as the workflow must know it: never who or why, which is content. */

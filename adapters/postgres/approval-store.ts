@@ -1,6 +1,7 @@
 /** Approvals in PostgreSQL. The one way out of `pending` is a conditional update: whoever wins it has decided. */
 import { sql } from 'kysely';
 import type { RawBuilder } from 'kysely';
+import { OVERTAKEN_REASON } from '../../domain/approval.js';
 import { failure } from '../../domain/failures.js';
 import type {
   ApprovalQuery,
@@ -62,6 +63,7 @@ export function createApprovalStore(database: Database): ApprovalStore {
       }),
     listUnheard: (olderThanMs, limit) =>
       database.system((connection) => listUnheard(connection, new Date(Date.now() - olderThanMs), limit)),
+    denyOvertaken: (turnId, limit) => database.system((connection) => denyOvertaken(connection, turnId, limit)),
     expireAbandoned: (limit) => database.system((connection) => expireAbandoned(connection, limit)),
   };
 }
@@ -158,6 +160,22 @@ async function listUnheard(connection: Connection, before: Date, limit: number):
     conversationId: row.conversation_id,
     approvalId: row.id,
   }));
+}
+
+async function denyOvertaken(connection: Connection, turnId: string | null, limit: number): Promise<number> {
+  const { rows } = await sql<{ denied: string }>`
+    with overtaken as (
+      select a.tenant_id, a.id from approvals a
+      join turns t on t.tenant_id = a.tenant_id and t.id = a.turn_id and t.status = 'in_progress' and t.pending_steers > 0
+      where a.status = 'pending' and (${turnId}::text is null or a.turn_id = ${turnId}::text)
+      order by a.created_at limit ${limit}::integer),
+    gone as (
+      update approvals a set status = 'denied', origin = 'message', reason = ${OVERTAKEN_REASON}::text,
+        decided_at = ${new Date()}::timestamptz
+      from overtaken o where a.tenant_id = o.tenant_id and a.id = o.id and a.status = 'pending'
+      returning 1)
+    select count(*) as denied from gone`.execute(connection);
+  return Number(rows[0]?.denied ?? 0);
 }
 
 /** A turn that still runs expires its own. */

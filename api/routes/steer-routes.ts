@@ -4,6 +4,7 @@ import { failure } from '../../domain/failures.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
 import type { ApiDeps } from '../api-deps.js';
+import { denyForMessage } from '../decide-approval.js';
 import { readIdempotency } from '../idempotency.js';
 import { toSteerObject } from '../projections/steer-object.js';
 import { steerListSchema, steerSchema } from '../schemas/answer-schemas.js';
@@ -28,7 +29,12 @@ function sendRoute(deps: ApiDeps): ApiRoute {
     answers: { 200: { description: 'The message as it stands', schema: steerSchema } },
     async handle({ body, caller, context, param, req, res }) {
       const idempotency = readIdempotency(req, `steerResponse/${param('id')}`, req.body);
-      res.json(await steerTurn(deps, { ...context, scope: caller.scope, idempotency }, param('id'), body.input ?? []));
+      const steered = { ...context, scope: caller.scope, idempotency };
+      const steer = await steerTurn(deps, steered, param('id'), body.input ?? []);
+      // A turn that waits for a decision goes on with the message instead.
+      const turn = await requireReadableTurn(deps, caller.scope, param('id'));
+      if (steer.status === 'pending') await denyForMessage(deps, context.logger, turn);
+      res.json(steer);
     },
   });
 }

@@ -149,6 +149,11 @@ export interface ApprovalStore {
   markHeard(scope: Scope, ids: readonly string[]): Promise<void>;
   /** System-wide, oldest first: decisions of open turns, older than `olderThanMs`, that no workflow has heard of. */
   listUnheard(olderThanMs: number, limit: number): Promise<readonly UnheardDecision[]>;
+  /**
+   * System-wide: pending approvals of running turns that a message waits to join are denied, because its writer went on
+   * instead of deciding. @param turnId only of this turn; null: of all. @returns how many.
+   */
+  denyOvertaken(turnId: string | null, limit: number): Promise<number>;
   /** System-wide: pending approvals of ended turns whose deadline has passed become `expired`. @returns how many. */
   expireAbandoned(limit: number): Promise<number>;
 }

@@ -109,6 +109,16 @@ describe('approvals', () => {
     expect((await as(reader)).status).toBe(403);
   });
 
+  it('a message into the turn, by its own route: what waits is denied, and the turn is told', async () => {
+    const { id, turnId } = await asked();
+    const steer = await api.request('POST', `/v1/responses/${turnId}/steer`, {
+      input: 'never mind, do something else',
+    });
+    expect(steer).toMatchObject({ status: 200, json: { status: 'pending' } });
+    const denied = { status: 'denied', reason: expect.stringContaining('another message') as string };
+    expect((await api.request('GET', `/v1/approvals/${id}`)).json).toMatchObject(denied);
+  });
+
   it('50 decisions at once: one is taken', async () => {
     const { id } = await asked();
     const answers = await Promise.all(

@@ -1,5 +1,6 @@
 /** Approvals in memory, over the same tables as the turns. It keeps the promises of its port: one decision counts. */
 import { failure } from '../../domain/failures.js';
+import { OVERTAKEN_REASON } from '../../domain/approval.js';
 import type { McpApprovalRequestItem } from '../../domain/approval-item.js';
 import type { ApprovalRecord, ApprovalStore, NewApprovals } from '../../domain/ports/approval-store.js';
 import type { Scope } from '../../domain/scope.js';
@@ -125,6 +126,18 @@ export function createInMemoryApprovalStore(tables: MemoryTables): ApprovalStore
         .map(({ tenantId, value: { id, turnId, conversationId } }) => {
           return { tenantId, turnId, conversationId, approvalId: id };
         }),
+    async denyOvertaken(turnId, limit) {
+      const steered = new Set(
+        [...tables.steers.values()].flatMap(({ steer }) => (steer.status === 'pending' ? [steer.turnId] : [])),
+      );
+      const overtaken = [...rows.values()]
+        .filter((row) => row.value.status === 'pending' && isOpen(row) && steered.has(row.value.turnId))
+        .filter((row) => turnId === null || row.value.turnId === turnId)
+        .slice(0, limit);
+      const how = { status: 'denied', origin: 'message', reason: OVERTAKEN_REASON } as const;
+      for (const row of overtaken) change(row, { ...how, decidedAtMs: Date.now() });
+      return overtaken.length;
+    },
     async expireAbandoned(limit) {
       const overdue = [...rows.values()].filter(
         (row) => row.value.status === 'pending' && row.value.expiresAtMs < Date.now() && !isOpen(row),
