@@ -4,30 +4,25 @@
  */
 import { describe, expect, it } from 'vitest';
 import { createApprovalStore } from '../../adapters/postgres/approval-store.js';
-import { createSteerStore } from '../../adapters/postgres/steer-store.js';
 import { createTurnStore } from '../../adapters/postgres/turn-store.js';
 import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
-import { OVERTAKEN_REASON } from '../../domain/approval.js';
 import type { CallToApprove } from '../../domain/approval.js';
 import { newId } from '../../domain/ids.js';
 import type { ApprovalQuery, ApprovalStore, Decision, OpenedApproval } from '../../domain/ports/approval-store.js';
 import type { ConversationStore } from '../../domain/ports/conversation-store.js';
-import type { SteerStore } from '../../domain/ports/steer-store.js';
 import type { TurnStore } from '../../domain/ports/turn-store.js';
 import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import { describeOnDatabases } from '../support/database.js';
 import { createInMemoryApprovalStore } from '../support/in-memory-approvals.js';
 import { createInMemoryConversationStore } from '../support/in-memory-stores.js';
-import { createInMemorySteerStore } from '../support/in-memory-stores-pending.js';
 import { createMemoryTables } from '../support/in-memory-stores-tables.js';
 import { createInMemoryTurnStore } from '../support/in-memory-stores-turns.js';
 import { aScope } from '../support/scope-builders.js';
-import { aCallingStep, aNewSteer, aNewTurn, anEnding, aToolItem } from '../support/turn-builders.js';
+import { aCallingStep, aNewTurn, anEnding, aToolItem } from '../support/turn-builders.js';
 
 interface Stores {
   readonly turns: TurnStore;
-  readonly steers: SteerStore;
   readonly approvals: ApprovalStore;
   readonly conversations: ConversationStore;
   newScope(): Promise<Scope>;
@@ -287,22 +282,6 @@ function suite(open: () => Stores): void {
     expect(await unheard()).toEqual([]);
   });
 
-  it('a message waits to join a turn that waits for a decision: denied, and found as unheard; others are left', async () => {
-    const stores = open();
-    const scope = await stores.newScope();
-    const steered = await asking(stores, scope);
-    const left = await asking(stores, scope);
-    await stores.steers.add(scope, aNewSteer(steered.approval.turnId, 'never mind'));
-    expect(await stores.approvals.denyOvertaken(left.approval.turnId, 10)).toBe(0);
-    expect(await stores.approvals.denyOvertaken(null, 1000)).toBeGreaterThanOrEqual(1);
-    const denied = { status: 'denied', origin: 'message', reason: OVERTAKEN_REASON };
-    expect(await stores.approvals.get(scope, steered.approval.id)).toMatchObject(denied);
-    expect((await stores.approvals.get(scope, left.approval.id))?.status).toBe('pending');
-    const unheard = await stores.approvals.listUnheard(-1000, 1000);
-    expect(unheard.map(({ approvalId }) => approvalId)).toContain(steered.approval.id);
-    expect(await stores.approvals.denyOvertaken(steered.approval.turnId, 10)).toBe(0);
-  });
-
   it('pending approvals of ended turns: expire after their deadline, those of running turns are left to them', async () => {
     const stores = open();
     const scope = await stores.newScope();
@@ -320,7 +299,6 @@ describeOnDatabases('approval store', (open) =>
     const { database, newScope } = open();
     return {
       turns: createTurnStore(database),
-      steers: createSteerStore(database),
       approvals: createApprovalStore(database),
       conversations: createConversationStore(database),
       newScope: () => newScope(),
@@ -333,7 +311,6 @@ describe('approval store, in memory', () =>
     const tables = createMemoryTables();
     return {
       turns: createInMemoryTurnStore(tables),
-      steers: createInMemorySteerStore(tables),
       approvals: createInMemoryApprovalStore(tables),
       conversations: createInMemoryConversationStore(tables),
       newScope: async () => aScope(),

@@ -49,7 +49,8 @@ describe.each(TURN_SHAPES)('an encrypted turn of the shape $name', (shape) => {
     const text = historyToJSON(history);
     const seen = { encodings: [] as string[], messages: [] as string[] };
     walk(JSON.parse(text), seen);
-    expect(seen.encodings.length).toBeGreaterThan(3);
+    // A turn that was closed ahead has only its input, its summary and its result.
+    expect(seen.encodings.length).toBeGreaterThan(2);
     expect(seen.encodings.filter((encoding) => encoding !== 'binary/encrypted')).toEqual([]);
     expect(
       seen.messages.filter((message) => message !== 'Encoded failure' && !OF_THE_SERVER.includes(message)),
