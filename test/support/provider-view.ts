@@ -22,9 +22,18 @@ export function toldInstructions(request: FakeRequest | undefined): string {
     .join('\n');
 }
 
+/** Without the fences around untrusted text: what stands in them is what these scenarios ask about. */
 export function messagesOf(request: FakeRequest | undefined): readonly WireMessage[] {
   if (request?.body.messages === undefined) throw new Error('the provider was not asked over the chat wire');
-  return request.body.messages;
+  return withoutFences(request.body.messages);
+}
+
+const FENCED = /<untrusted source="\w+" mark="(\w+)">\n([\s\S]*?)\n<\/untrusted mark="\1">/g;
+
+function withoutFences<T>(value: T): T {
+  const unfenced = (_key: string, inner: unknown): unknown =>
+    typeof inner === 'string' ? inner.replaceAll(FENCED, '$2') : inner;
+  return JSON.parse(JSON.stringify(value), unfenced) as T;
 }
 
 function textOf(content: unknown): string {
