@@ -1,5 +1,6 @@
 /** The workflow bundle, built once per version of its sources: webpack takes seconds, a start should not. */
 import { createHash, randomUUID } from 'node:crypto';
+import type { Hash } from 'node:crypto';
 import { access, mkdir, readFile, readdir, rename, stat, unlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -49,23 +50,44 @@ export async function bundleWorkflows({
   return path;
 }
 
-/** Everything that can change the bundle: its sources, the SDK, and the paths that source maps name. */
+/** The same on every machine for the same sources: no absolute path is part of it. */
+export async function workflowBuildId({
+  folders = [join(ROOT, 'workflows'), join(ROOT, 'domain')],
+  failureConverterPath,
+}: {
+  /** All sources the bundle may hold; default: those of the product. */
+  readonly folders?: readonly string[];
+  readonly failureConverterPath?: string;
+} = {}): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(sdkVersion());
+  for (const folder of folders) await hashFolder(hash, folder);
+  if (failureConverterPath !== undefined) hash.update(await readFile(failureConverterPath));
+  return hash.digest('hex').slice(0, 24);
+}
+
+/** The cached file's name: what the build id covers, and the paths that source maps name. */
 async function hashSources(
   folders: readonly string[],
   entry: string,
   failureConverterPath: string | null,
 ): Promise<string> {
-  const hash = createHash('sha256');
-  const { version } = createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string };
-  hash.update(JSON.stringify([version, entry, ...(failureConverterPath === null ? [] : [failureConverterPath])]));
-  for (const folder of folders) {
-    const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
-    for (const name of names) {
-      hash.update(`\0${name}\0`);
-      hash.update(await readFile(join(folder, name)));
-    }
-  }
+  const converter = failureConverterPath === null ? {} : { failureConverterPath };
+  const buildId = await workflowBuildId({ folders, ...converter });
+  const hash = createHash('sha256').update(JSON.stringify([buildId, entry, failureConverterPath]));
   return hash.digest('hex').slice(0, 24);
+}
+
+function sdkVersion(): string {
+  return (createRequire(import.meta.url)('@temporalio/worker/package.json') as { version: string }).version;
+}
+
+async function hashFolder(hash: Hash, folder: string): Promise<void> {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.ts')).sort();
+  for (const name of names) {
+    hash.update(`\0${name}\0`);
+    hash.update(await readFile(join(folder, name)));
+  }
 }
 
 function toBundlerLogger(logger: Logger): NonNullable<Parameters<typeof bundleWorkflowCode>[0]['logger']> {

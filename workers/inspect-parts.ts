@@ -11,6 +11,8 @@ import { processStartTime } from '../adapters/temporal/process-identity.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
 import { toError } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
+import { workflowBuildId } from './bundle-workflows.js';
+import { bundleSettings } from './bundle-settings.js';
 import { dataFolderLockPath, embeddedDatabaseDir, readServerUrl } from './data-folder.js';
 import { findProviders } from './open-models.js';
 
@@ -30,6 +32,7 @@ const CHECKS: readonly (readonly [string, Check])[] = [
   ['node', async () => ({ state: 'ok', detail: `${process.version} (${process.platform} ${process.arch})` })],
   ['data folder', dataFolder],
   ['temporal', temporal],
+  ['workflows', workflows],
   ['database', database],
   ['python', python],
   ['models', models],
@@ -81,6 +84,10 @@ async function temporal(config: Config, logger: Logger): ReturnType<Check> {
   } finally {
     await connected.close();
   }
+}
+
+async function workflows(config: Config): ReturnType<Check> {
+  return { state: 'ok', detail: `build ${await workflowBuildId(bundleSettings(config))}` };
 }
 
 async function embeddedTemporal(config: Config): ReturnType<Check> {

@@ -4,17 +4,16 @@ import { fileURLToPath } from 'node:url';
 import { loadAgents } from '../adapters/agents/load-agents.js';
 import type { Config } from '../adapters/config/load-config.js';
 import { lockFolder } from '../adapters/pglite/folder-lock.js';
-import { FAILURE_CONVERTER_PATH } from '../adapters/temporal/data-converter.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
+import { bundleSettings } from './bundle-settings.js';
 import { bundleWorkflows } from './bundle-workflows.js';
 import type { Closers } from './closers.js';
 import { createClosers } from './closers.js';
 import { dataFolderLockPath, writeServerRecord } from './data-folder.js';
 import { ensureAdminKey } from './ensure-admin-key.js';
 import { openEngine } from './open-engine.js';
-import { hasMasterKey } from './open-secrets.js';
 import { openStore } from './open-store.js';
 import type { StartProgress } from './start-progress.js';
 import { crashDecorators } from './with-crash-points.js';
@@ -65,7 +64,9 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   installTemporalRuntime(logger);
   // The server's own modules load while database and Temporal, in a thread and a process of theirs, come up.
   const [bundlePath, openedStore, engine, models, { joinParts }] = await allOpened([
-    progress.phase('Workflows', () => bundleFor(config, logger)),
+    progress.phase('Workflows', () =>
+      bundleWorkflows({ cacheDir: config.cacheDir, logger, ...bundleSettings(config) }),
+    ),
     progress.phase('Database', (say) => openStore(config, logger, closers, say)),
     progress.phase('Temporal', (say) => openEngine(config, logger, closers, say)),
     progress.phase('Models', async () => (await import('./open-models.js')).openModels(config, logger)),
@@ -100,12 +101,6 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
 async function loadOwnTools(paths: readonly string[]): Promise<readonly Tool[]> {
   if (paths.length === 0) return [];
   return (await import('../tools/sdk/load-tool-modules.js')).loadToolModules(paths);
-}
-
-/** Where payloads are encrypted, what a workflow says of its failures is one of them. */
-function bundleFor(config: Config, logger: Logger): Promise<string> {
-  const failures = hasMasterKey(config) ? { failureConverterPath: FAILURE_CONVERTER_PATH } : {};
-  return bundleWorkflows({ cacheDir: config.cacheDir, logger, ...failures });
 }
 
 /** Passes phases on and keeps how long each took, in milliseconds. */

@@ -3,7 +3,9 @@
  * during a deploy would break: put the change behind `patched()`.
  */
 import { readFile, readdir } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DeterminismViolationError } from '@temporalio/workflow';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
@@ -47,5 +49,16 @@ describe('recorded histories', () => {
     const plain = await readFile(new URL(files.find((file) => file.endsWith('/plain.json')) ?? '', folder), 'utf8');
     const foreign: unknown = JSON.parse(plain.replaceAll('callModel', 'callSomethingElse'));
     await expect(Worker.runReplayHistory({ workflowBundle }, foreign)).rejects.toThrow();
+  });
+
+  it("today's code with one command more at its start: is refused", async () => {
+    const entry = fileURLToPath(new URL('../support/mutated-turn.ts', import.meta.url));
+    const { logger } = createRecordingLogger();
+    const mutated = { codePath: await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger, entry }) };
+    const file = files.find((name) => name.endsWith('/tool-step.json')) ?? '';
+    const history: unknown = JSON.parse(await readFile(new URL(file, folder), 'utf8'));
+    await expect(Worker.runReplayHistory({ workflowBundle: mutated }, history)).rejects.toThrow(
+      DeterminismViolationError,
+    );
   });
 });
