@@ -20,9 +20,16 @@ const DROPPING = { bounded: 20, full: 200 };
 const SLOW = { bounded: 40, full: 300 };
 const SLOW_BYTES_PER_SECOND = 1_024;
 const SLOW_READ_MS = 6_000;
-/** Of one slow reader: its socket's buffers and one event; not the answer it has not read. */
-const HEAP_PER_READER = 256 * 1024;
+/** More than the kernel's socket buffers hold several times over: with its closing events the answer is sent five times. */
+const SLOW_ANSWER = 'many words '.repeat(150_000);
+/**
+ * Of one slow reader: its buffers and the one event that is being sent, which may be the whole answer, as text and as bytes, with
+ * what was thrown away making them. Without back pressure it is all five of them, twice as much and more.
+ */
+const HEAP_PER_READER = 256 * 1024 + 5 * SLOW_ANSWER.length;
 const EQUAL_POSTS = 50;
+/** Long enough for the server to have filled every socket. */
+const REHEARSAL_MS = 3_000;
 
 interface Tried {
   readonly what: string;
@@ -115,7 +122,7 @@ async function dropping(world: World, pairs: number): Promise<readonly Tried[]> 
 /** Readers of one long answer that take a little at a time: the server must not keep it for each of them. */
 async function slowReaders(world: World, readers: number): Promise<{ tried: Tried; bytesPerReader: number }> {
   const planId = 'plan-slow-1';
-  const reply = answerText(`The answer of ${planId}: ${'many words '.repeat(60_000)}`, { chunkSize: 2_000 });
+  const reply = answerText(`The answer of ${planId}: ${SLOW_ANSWER}`, { chunkSize: 2_000 });
   const body = { model: 'faulty', input: messageWith({ id: planId, steps: [{ reply }] }), background: true };
   const { json } = await callUntilAnswered(world.apiUrl, 'POST', '/v1/responses', { body });
   const { id } = json as { id: string };
@@ -123,10 +130,15 @@ async function slowReaders(world: World, readers: number): Promise<{ tried: Trie
   await fetch(`${world.apiUrl()}${path}`, { headers: { authorization: `Bearer ${FAULT_KEY}` } }).then((all) =>
     all.text(),
   );
+  // Half of them as a rehearsal: what the process takes from the system for the first ones it keeps, and is no reader's own.
+  const rehearsed = Math.floor(readers / 2);
+  const rehearsal = Array.from({ length: rehearsed }, () => readSlowly(new URL(world.apiUrl()), path));
+  await sleep(REHEARSAL_MS);
+  for (const socket of rehearsal) socket.destroy();
   const before = memoryOf(world);
   const sockets = Array.from({ length: readers }, () => readSlowly(new URL(world.apiUrl()), path));
   await sleep(SLOW_READ_MS);
-  const bytesPerReader = Math.max(0, memoryOf(world) - before) / readers;
+  const bytesPerReader = Math.max(0, memoryOf(world) - before) / (readers - rehearsed);
   const quick = performance.now();
   await callUntilAnswered(world.apiUrl, 'GET', `/v1/responses/${id}`);
   const quickMs = performance.now() - quick;
