@@ -1,4 +1,5 @@
 /** What activities need from outside; `workers/main.ts` supplies it. */
+import { failure } from '../domain/failures.js';
 import type { Failure } from '../domain/failures.js';
 import type { BudgetStore } from '../domain/ports/budget-store.js';
 import type { ApprovalStore } from '../domain/ports/approval-store.js';
@@ -47,6 +48,12 @@ export interface RunContext {
 
 export function stopReason(signal: AbortSignal): StopReason | null {
   return signal.aborted ? (signal.reason as StopReason) : null;
+}
+
+/** Work that another attempt took over is not cancelled: it says so, and the engine's live attempt, if it is one, tries again. */
+export function orOvertaken(signal: AbortSignal, error: Failure): Failure {
+  if (stopReason(signal) !== 'lost') return error;
+  return failure('turn.stale-attempt', 'Another attempt took this work over while it ran.', { cause: error });
 }
 
 /** Whether a failure is the user's cancel or the turn's deadline: what was made until then is kept and the turn closed. */

@@ -3,7 +3,7 @@
  * `callModel` and by the head start; safe to repeat, because a committed step answers with its committed result.
  */
 import { NO_RULES } from '../domain/approval-rules.js';
-import { failure } from '../domain/failures.js';
+import { failure, toFailure } from '../domain/failures.js';
 import type { ModelRequest } from '../domain/ports/model.js';
 import type { CommittedStep, StepClaim, StepContext, TurnEnding } from '../domain/ports/turn-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
@@ -13,6 +13,7 @@ import { taintSettings } from '../domain/taint.js';
 import type { CallModelInput, CallModelResult } from '../domain/turn-contract.js';
 import { isTerminal } from '../domain/turn.js';
 import type { TerminalStatus } from '../domain/turn.js';
+import { orOvertaken } from './activity-deps.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
 import { answerWithFallback } from './answer-with-fallback.js';
 import type { StepAnswer } from './answer-with-fallback.js';
@@ -74,7 +75,7 @@ export async function runModelStep(
   if (followUp !== null) return commitFollowUp(step, followUp);
   const result = await answerAndCommit(step).catch(async (error: unknown) => {
     await bookCalls(step);
-    throw error;
+    throw orOvertaken(signal, toFailure(error));
   });
   deps.metrics.stepFinished({ agent: context.turn.settings.agent.name, durationMs: performance.now() - startedMs });
   return result;

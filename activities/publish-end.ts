@@ -3,10 +3,11 @@ import { isFailure } from '../domain/failures.js';
 import type { OutputItem } from '../domain/item.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { ResponseResource } from '../domain/response-resource.js';
+import type { LogState } from '../domain/ports/event-log.js';
 import type { Scope } from '../domain/scope.js';
 import type { TerminalStatus, TurnRecord } from '../domain/turn.js';
 import { isTerminal } from '../domain/turn.js';
-import type { TerminalEventType } from '../domain/event.js';
+import type { TerminalEventType, TurnEventDraft } from '../domain/event.js';
 import type { ActivityDeps } from './activity-deps.js';
 
 /** A cancelled turn ends its stream as `response.incomplete` with status `cancelled`: the standard has no event of its own. */
@@ -44,8 +45,9 @@ export async function publishEnd(
     await deps.events.open(ref, { firstSequence: await deps.turns.reserveSequence(scope, turnId), snapshot: response });
   }
   try {
-    const draft = { type: TERMINAL_EVENTS[status], response };
-    const last = await deps.events.append(ref, { part: 'end', attempt: 1 }, [draft]);
+    const end: TurnEventDraft = { type: TERMINAL_EVENTS[status], response };
+    const drafts = [...resetsTo(closed.output.length, log), end];
+    const last = await deps.events.append(ref, { part: 'end', attempt: 1 }, drafts);
     if (last !== turn.lastSequence) await deps.turns.recordLastSequence(scope, turnId, last);
     const durationMs = (turn.completedAtMs ?? Date.now()) - turn.createdAtMs;
     deps.metrics.turnFinished({ agent: turn.settings.agent.name, status, durationMs });
@@ -54,6 +56,13 @@ export async function publishEnd(
     if (!isFailure(error) || error.code !== 'turn.stale-attempt') throw error;
     deps.logger.debug({ turnId }, 'terminal event was already published');
   }
+}
+
+/** The turn was closed while an attempt was showing more than it got to store: that is taken back first. */
+function resetsTo(outputIndex: number, log: LogState | null): readonly TurnEventDraft[] {
+  if (log === null || log.snapshot.output.length <= outputIndex) return [];
+  const reason = 'The turn ended before this was stored; what had been shown of it is dropped.';
+  return [{ type: 'turnstone:step.reset', step: null, attempt: 1, output_index: outputIndex, reason }];
 }
 
 async function readClosed(deps: Pick<ActivityDeps, 'turns'>, scope: Scope, turnId: string): Promise<ClosedTurn | null> {

@@ -18,7 +18,13 @@ const HEARTBEAT_MS = 2_000;
 const MAX_ATTEMPTS = 3;
 const MAX_MESSAGE_BYTES = 500;
 const MIN_RETRY_MS = 100;
-const PATIENT_CODES: ReadonlySet<FailureCode> = new Set(['store.unavailable', 'engine.unavailable', 'server.draining']);
+/** Nothing is wrong with the turn: a part is away, or an attempt the engine had given up woke and took the step. */
+const PATIENT_CODES: ReadonlySet<FailureCode> = new Set([
+  'store.unavailable',
+  'engine.unavailable',
+  'server.draining',
+  'turn.stale-attempt',
+]);
 
 export interface ActivityRunInput extends TurnIds {
   readonly name: string;

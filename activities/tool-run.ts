@@ -17,7 +17,7 @@ import { withoutOutsideOrigin } from '../domain/taint.js';
 import { PREVIEW_MAX_BYTES } from '../domain/turn-contract.js';
 import type { RunToolInput, RunToolResult } from '../domain/turn-contract.js';
 import type { TurnRecord } from '../domain/turn.js';
-import { stopReason, stoppedByUs } from './activity-deps.js';
+import { orOvertaken, stopReason, stoppedByUs } from './activity-deps.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
 import { reportSecret } from './answer-filter.js';
 import { createEventWriter, fenceEvents } from './event-writer.js';
@@ -225,7 +225,7 @@ function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
   if (stopped === 'deadline')
     return failed(failure('tool.timeout', 'The time for this turn is used up; the call was stopped.'));
   // The worker goes away or lost the call: another attempt must take it, not the model.
-  if (stopReason(toolRun.signal) !== null) throw error;
+  if (stopReason(toolRun.signal) !== null) throw orOvertaken(toolRun.signal, error);
   toolRun.run.log.warn({ tool: tool.name, code: error.code, err: error }, 'tool failed');
   const mayRetry = tool.effect !== 'unkeyed' && ruleOf(error.code).retryable && error.code !== 'server.internal';
   if (mayRetry && toolRun.run.engineAttempt < tool.attempts) throw error;

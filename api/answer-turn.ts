@@ -29,22 +29,26 @@ function errorFrame(thrown: unknown, requestId: string, sequence: number): strin
   return `event: error\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** Frames of the turn; an error on the way becomes the last frame, because the status line is long gone. */
+/**
+ * Frames of the turn; an error on the way becomes the last frame, because the status line is long gone. It has the number of
+ * the last event before it: a client that goes on after the last number it saw misses nothing.
+ */
 async function* toFrames(
   events: AsyncIterable<TurnEvent>,
   render: { frame: (event: TurnEvent) => string; error: (thrown: unknown, sequence: number) => string },
   onError: (thrown: unknown) => void,
+  after: number,
 ): AsyncGenerator<string> {
-  let next = 0;
+  let last = Math.max(0, after);
   try {
     for await (const event of events) {
-      next = event.sequence_number + 1;
+      last = event.sequence_number;
       const frame = render.frame(event);
       if (frame !== '') yield frame;
     }
   } catch (thrown) {
     onError(thrown);
-    yield render.error(thrown, next);
+    yield render.error(thrown, last);
   }
 }
 
@@ -81,9 +85,8 @@ export async function streamTurn(
   try {
     beginEventStream(res);
     const events = readTurn(deps, { scope, turnId, after, signal: guard.signal });
-    const frames = toFrames(untilKeyEnds(events, guard), render, (err) =>
-      context.logger.error({ err, turnId }, 'an event stream broke'),
-    );
+    const onError = (err: unknown): void => context.logger.error({ err, turnId }, 'an event stream broke');
+    const frames = toFrames(untilKeyEnds(events, guard), render, onError, after);
     const delivered = await writeFrames(res, frames);
     if (delivered) res.end(render.end ?? '');
   } finally {

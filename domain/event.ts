@@ -111,7 +111,8 @@ export interface ApprovalEventDraft {
 /** A retry of a step begins: drop every output item from `output_index` on; what follows replaces it. */
 export interface StepResetDraft {
   readonly type: 'turnstone:step.reset';
-  readonly step: number;
+  /** Null: no attempt follows, the turn has ended. */
+  readonly step: number | null;
   readonly attempt: number;
   readonly output_index: number;
   readonly reason: string;

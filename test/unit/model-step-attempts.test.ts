@@ -1,5 +1,6 @@
 /** Proven: what a step does with calls it may not make any more, and that a reader never keeps what an overtaken attempt wrote. */
 import { describe, expect, it } from 'vitest';
+import { finishTurn } from '../../activities/finish-turn.js';
 import { runModelStep } from '../../activities/model-step.js';
 import type { TurnEvent } from '../../domain/event.js';
 import type { EventLog } from '../../domain/ports/event-log.js';
@@ -75,5 +76,21 @@ describe('an attempt that is overtaken', () => {
     const claimed = await deps.turns.claimStep(benchScope, { turnId: turn.id, step: 1 });
     await runModelStep({ ...deps, events }, benchScope, input, run, null);
     expect(shownText(await eventsOf(deps.events, turn.id))).toBe('new text');
+  });
+});
+
+describe('a turn that is closed from outside', () => {
+  it('an attempt had shown more than it stored -> that is taken back before the terminal event', async () => {
+    const { deps, turn } = await anAcceptedTurn([]);
+    const ref = { tenantId: benchScope.tenantId, turnId: turn.id };
+    const item = { type: 'message', id: 'msg_1', role: 'assistant', status: 'in_progress', content: [] } as const;
+    const shown = { type: 'response.output_item.added', output_index: 0, item } as const;
+    await deps.events.append(ref, { part: 'step/1', attempt: 1 }, [shown]);
+    await finishTurn(deps, benchScope, turn.id, { status: 'cancelled', incompleteReason: null, error: null });
+    const events = await eventsOf(deps.events, turn.id);
+    expect(events.slice(-2)).toMatchObject([
+      { type: 'turnstone:step.reset', step: null, output_index: 0 },
+      { type: 'response.incomplete', response: { output: [] } },
+    ]);
   });
 });
