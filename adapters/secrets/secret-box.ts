@@ -91,7 +91,10 @@ function readToken(token: string): ReadToken | null {
   if (body === undefined || mac === undefined || more.length > 0) return null;
   try {
     const claims = tokenSchema.safeParse(JSON.parse(Buffer.from(body, 'base64url').toString('utf8')));
-    return claims.success ? { body, mac: Buffer.from(mac, 'base64url'), claims: claims.data } : null;
+    const bytes = Buffer.from(mac, 'base64url');
+    // The decoder skips what it does not know and ignores spare bits: only the one spelling that was signed counts.
+    if (!claims.success || bytes.toString('base64url') !== mac) return null;
+    return { body, mac: bytes, claims: claims.data };
   } catch {
     return null; // Not JSON: not one of ours.
   }

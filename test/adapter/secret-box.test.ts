@@ -48,6 +48,24 @@ describeOnDatabases('Secret box', (open: () => TestDatabase) => {
       await expect(secrets.open(tenantId, 'a', box.subarray(0, length))).rejects.toMatchObject(unreadable);
   });
 
+  it('verify: any other character at any place, or one more -> invalid', async () => {
+    const { tenantId } = await open().newScope();
+    const secrets = createSecretBox(ringWith(master));
+    const token = await secrets.sign(tenantId, 'approval', 'appr_1', Date.now() + 60_000);
+    for (let at = 0; at < token.length; at += 1) {
+      const others =
+        at === token.length - 1
+          ? Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
+          : ['A', 'z'];
+      for (const other of others.filter((each) => each !== token[at])) {
+        const forged = token.slice(0, at) + other + token.slice(at + 1);
+        expect(await secrets.verify('approval', forged), `${at} ${other}`).toEqual({ state: 'invalid' });
+      }
+    }
+    expect(await secrets.verify('approval', `${token}!`)).toEqual({ state: 'invalid' });
+    expect((await secrets.verify('approval', token)).state).toBe('valid');
+  });
+
   it('keys: made by several processes at once -> one, and every box opens everywhere', async () => {
     const { tenantId } = await open().newScope();
     const boxes = Array.from({ length: 6 }, () => createSecretBox(ringWith(master)));
