@@ -11,10 +11,10 @@ export const SUITES: readonly Suite[] = [
   { name: 'unit', proves: 'pure code', testTimeoutMs: 10_000, filesAtOnce: 2 },
   { name: 'simulation', proves: 'any order of slow, killed and late parts', testTimeoutMs: 60_000, filesAtOnce: 1 },
   { name: 'architecture', proves: 'import rules, sizes, bundle, docs', testTimeoutMs: 60_000, filesAtOnce: 2 },
-  { name: 'adapter', proves: 'each port over each adapter', testTimeoutMs: 60_000, filesAtOnce: 4 },
+  { name: 'adapter', proves: 'each port over each adapter', testTimeoutMs: 60_000, filesAtOnce: 3 },
   { name: 'api', proves: 'HTTP over fakes', testTimeoutMs: 20_000, filesAtOnce: 2 },
   { name: 'workflow', proves: 'workflows on a real worker', testTimeoutMs: 60_000, filesAtOnce: 1 },
   { name: 'replay', proves: 'recorded histories', testTimeoutMs: 60_000, filesAtOnce: 1 },
-  { name: 'hostile', proves: 'egress gate, jail, input corpora', testTimeoutMs: 60_000, filesAtOnce: 3 },
-  { name: 'e2e', proves: 'the started product and real clients', testTimeoutMs: 120_000, filesAtOnce: 4 },
+  { name: 'hostile', proves: 'egress gate, jail, input corpora', testTimeoutMs: 60_000, filesAtOnce: 2 },
+  { name: 'e2e', proves: 'the started product and real clients', testTimeoutMs: 120_000, filesAtOnce: 3 },
 ];
