@@ -1,6 +1,6 @@
 /**
- * Calls of an answer that ends the turn: a model that asks for tools although none are left, or whose answer was cut in the middle
- * of a call. They were shown as they were written; they are shown as not run, and never run.
+ * Calls of an answer that ends the turn because it was cut in the middle of one. They were shown as they were written; they are
+ * shown as not run, and never run. (At a limit the assembler drops calls before anything of them is shown.)
  */
 import type { OutputItem, ToolItem } from '../domain/item.js';
 import type { TurnEnding } from '../domain/ports/turn-store.js';
