@@ -1,16 +1,18 @@
 /**
  * The sweeper: finds turns that are open in the store but have no workflow that would end them. One without a workflow is
  * started again; one whose workflow an operator ended, or the engine lost, is closed as failed; one that waits for nothing
- * is begun. Within 60 s, whatever died.
+ * is begun. Within 60 s, whatever died. Decisions that were not heard and undos that were not started are sent again.
  */
 import { isFailure, toFailure } from '../domain/failures.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
+import type { UndoEngine } from '../domain/ports/undo-engine.js';
 import type { OpenTurn, StrandedTurn, TurnEnding } from '../domain/ports/turn-store.js';
 import { internalScope } from '../domain/scope.js';
 import { toStartTurn } from '../domain/turn-start.js';
 import type { ActivityDeps } from './activity-deps.js';
 import { finishTurn } from './finish-turn.js';
 import { resendDecisions } from './resend-decisions.js';
+import { sweepUndos } from './sweep-undos.js';
 
 /** Younger turns may be between their commit and the start of their workflow. */
 const MIN_AGE_MS = 5_000;
@@ -23,9 +25,10 @@ const UNSTORED_KEPT_MS = 60 * 60_000;
 
 export interface SweeperDeps extends Pick<
   ActivityDeps,
-  'turns' | 'credentials' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'
+  'turns' | 'credentials' | 'approvals' | 'effects' | 'tools' | 'events' | 'metrics' | 'logger' | 'beginNext'
 > {
   readonly engine: TurnEngine;
+  readonly undoEngine: UndoEngine;
 }
 
 export interface Sweeper {
@@ -45,6 +48,7 @@ export function createSweeper(deps: SweeperDeps): Sweeper {
     const changed = await sweepAll(deps, minAgeMs);
     await resendDecisions(deps);
     await deps.approvals.expireAbandoned(BATCH);
+    await sweepUndos(deps, minAgeMs);
     await deps.turns.purgeUnstored(Date.now() - UNSTORED_KEPT_MS, BATCH);
     await deps.credentials.purgeEnded(BATCH);
     return changed;

@@ -8,6 +8,7 @@ import { preview } from '../domain/json.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { Scope } from '../domain/scope.js';
 import { PREVIEW_MAX_BYTES } from '../domain/turn-contract.js';
+import { toUndoInput } from '../domain/undo-contract.js';
 import type { ApiDeps } from './api-deps.js';
 import { argumentsHash } from './compare-turns.js';
 
@@ -80,16 +81,14 @@ function whyNotUndoable(tools: readonly Tool[], effect: EffectRecord): string | 
     : 'nobody knows whether the call took effect: say so first with POST /v1/effects/{id}/resolve';
 }
 
-/** @throws `effect.not-found`, `effect.not-undoable`, `engine.unavailable` (ask again: nothing is lost). */
+/** @throws `effect.not-found`, `effect.not-undoable`, `engine.unavailable` (nothing is lost: the sweeper starts what was noted). */
 export async function undoEffect(deps: ApiDeps, scope: Scope, id: string): Promise<EffectRecord> {
   const effect = await requireEffect(deps, scope, id);
   if (effect.undo !== null && effect.undo.status !== 'running') return effect;
   const why = whyNotUndoable(deps.tools, effect);
   if (why !== null) throw failure('effect.not-undoable', `The effect '${id}' cannot be undone: ${why}.`);
-  const { call, conversationId, requestId } = await deps.effects.requestUndo(scope, id);
-  const timeoutMs = deps.tools.find((tool) => tool.name === call.name)?.timeoutMs ?? 0;
-  const ids = { tenantId: scope.tenantId, turnId: call.turnId, conversationId, requestId };
-  await deps.undoEngine.startUndo({ ...ids, effectId: id, tool: call.name, timeoutMs });
+  const asked = await deps.effects.requestUndo(scope, id);
+  await deps.undoEngine.startUndo(toUndoInput(scope.tenantId, asked, deps.tools));
   return requireEffect(deps, scope, id);
 }
 

@@ -1,5 +1,5 @@
 /** The contract between the workflow `undo`, its activities and whoever starts it. Ids only. Zod-free. */
-import type { UndoStatus } from './effect.js';
+import type { EffectRecord, UndoStatus } from './effect.js';
 import type { TurnIds } from './turn-contract.js';
 import { workflowIdOf } from './workflow-ids.js';
 
@@ -15,6 +15,17 @@ export interface UndoInput extends TurnIds {
   readonly effectId: string;
   readonly tool: string;
   readonly timeoutMs: number;
+}
+
+/** The start of an effect's undo. A tool this server no longer has gets no time: its undo fails at once and says so. */
+export function toUndoInput(
+  tenantId: string,
+  effect: EffectRecord,
+  tools: readonly { readonly name: string; readonly timeoutMs: number }[],
+): UndoInput {
+  const { call, conversationId, requestId } = effect;
+  const timeoutMs = tools.find(({ name }) => name === call.name)?.timeoutMs ?? 0;
+  return { tenantId, turnId: call.turnId, conversationId, requestId, effectId: effect.id, tool: call.name, timeoutMs };
 }
 
 export interface UndoResult {

@@ -17,12 +17,14 @@ import { acceptedClaim, createHeadStart } from '../activities/head-start.js';
 import type { HeadStart } from '../activities/head-start.js';
 import { createTurnStarter } from '../activities/turn-starter.js';
 import { createSweeper } from '../activities/sweeper.js';
+import type { SweeperDeps } from '../activities/sweeper.js';
 import { createApp } from '../api/app.js';
 import type { Agent } from '../domain/agent.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { TurnStarter } from '../domain/ports/turn-starter.js';
+import type { UndoEngine } from '../domain/ports/undo-engine.js';
 import { createBuiltinTools } from '../tools/builtin-tools.js';
 import { joinTools } from '../tools/sdk/load-tool-modules.js';
 import type { Closers } from './closers.js';
@@ -90,8 +92,10 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const python = openPython(config, logger);
   closers.add('python', () => python.close());
   const metrics = createMetrics();
+  const client = createTemporalClient(parts.engine, dataConverterOf(parts));
+  const undoEngine = createUndoEngine({ client, taskQueue: config.temporal.task_queue });
   const engine = createTurnEngine({
-    client: createTemporalClient(parts.engine, dataConverterOf(parts)),
+    client,
     taskQueue: config.temporal.task_queue,
     eagerStart: runsTurns,
     searchAttributes: parts.engine.searchAttributes,
@@ -117,11 +121,13 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
   // While the worker still runs: what these starts begin should end here too.
   closers.add('turn starts', () => starter.drain(), STARTS_GRACE_MS);
-  if (config.roles.has('background')) openSweeper(deps, turnEngine, isAlone(config), closers);
+  if (config.roles.has('background'))
+    openSweeper({ ...deps, engine: turnEngine, undoEngine }, isAlone(config), closers);
   let draining = false;
   const context: ApiContext = {
     deps,
     turnEngine,
+    undoEngine,
     starter,
     headStart,
     metrics,
@@ -183,8 +189,8 @@ async function openWorker(
 /** An embedded database has one process, and it locks its folder. */
 const isAlone = (config: Config): boolean => config.database.url === undefined;
 
-function openSweeper(deps: ActivityDeps, engine: TurnEngine, alone: boolean, closers: Closers): void {
-  const sweeper = createSweeper({ ...deps, engine });
+function openSweeper(deps: SweeperDeps, alone: boolean, closers: Closers): void {
+  const sweeper = createSweeper(deps);
   sweeper.start(SWEEP_INTERVAL_MS, alone);
   closers.add('sweeper', () => sweeper.stop());
 }
@@ -192,6 +198,7 @@ function openSweeper(deps: ActivityDeps, engine: TurnEngine, alone: boolean, clo
 interface ApiContext {
   readonly deps: ActivityDeps;
   readonly turnEngine: TurnEngine;
+  readonly undoEngine: UndoEngine;
   readonly starter: TurnStarter;
   readonly headStart: HeadStart | null;
   readonly metrics: MetricsEndpoint;
@@ -202,7 +209,7 @@ interface ApiContext {
 
 async function openApi(parts: Parts, context: ApiContext, closers: Closers): Promise<string> {
   const { config, logger, store, models } = parts;
-  const { deps, turnEngine, starter, headStart, metrics, python, worker, isDraining } = context;
+  const { deps, turnEngine, undoEngine, starter, headStart, metrics, python, worker, isDraining } = context;
   const app = createApp({
     turns: store.turns,
     steers: store.steers,
@@ -211,7 +218,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     usage: store.usage,
     budgets: store.budgets,
     effects: store.effects,
-    undoEngine: createUndoEngine({ client: parts.engine.client, taskQueue: config.temporal.task_queue }),
+    undoEngine,
     apiKeys: store.apiKeys,
     directory: store.directory,
     files: store.files,

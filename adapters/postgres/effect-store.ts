@@ -5,7 +5,8 @@ import type { EffectRecord, EffectResolution, UndoStatus } from '../../domain/ef
 import { failure } from '../../domain/failures.js';
 import { withResult } from '../../domain/changed-result.js';
 import type { ToolItem } from '../../domain/item.js';
-import type { EffectQuery, EffectStore, UndoEnding } from '../../domain/ports/effect-store.js';
+import type { EffectQuery, EffectStore, RunningUndo, UndoEnding } from '../../domain/ports/effect-store.js';
+import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import type { TurnError } from '../../domain/turn.js';
 import type { Connection, Database } from './database.js';
@@ -33,6 +34,7 @@ export function createEffectStore(database: Database): EffectStore {
           where ${rowOf(scope, id)} and e.undo_status = 'running' returning e.undo_attempt`.execute(connection);
         return rows[0]?.undo_attempt ?? null;
       }),
+    listRunningUndos: (olderThanMs, limit) => listRunningUndos(database, new Date(Date.now() - olderThanMs), limit),
     endUndo: (scope, ending) => database.write(scope, (connection) => endUndo(connection, scope, ending)),
     resolve: (scope, id, resolution) =>
       database.write(scope, (connection) => resolve(connection, scope, id, resolution)),
@@ -113,6 +115,28 @@ function rowOf(scope: Scope, id: string): RawBuilder<unknown> {
   return sql`${owned(scope, 'e')} and (e.turn_id, e.step, e.call_index) in (
     select k.turn_id, k.step, k.call_index from tool_calls k
     where k.tenant_id = ${scope.tenantId}::text and k.item_id = ${id}::text)`;
+}
+
+/** The system role sees which there are; the rest is read as the tenant each belongs to. */
+async function listRunningUndos(database: Database, before: Date, limit: number): Promise<readonly RunningUndo[]> {
+  const places = await database.system(async (connection) => {
+    const { rows } = await sql<{ tenant_id: string; turn_id: string; step: number; call_index: number }>`
+      select tenant_id, turn_id, step, call_index from tool_effects
+      where undo_status = 'running' and undo_requested_at <= ${before}::timestamptz
+      order by undo_requested_at limit ${limit}::integer`.execute(connection);
+    return rows;
+  });
+  const found: RunningUndo[] = [];
+  for (const { tenant_id, turn_id, step, call_index } of places) {
+    const scope = internalScope(tenant_id, 'sweeper');
+    const { rows } = await database.read(scope, (connection) =>
+      sql<EffectRow>`${EFFECTS} and ${owned(scope, 't')} and k.turn_id = ${turn_id}::text
+        and k.step = ${step}::integer and k.call_index = ${call_index}::integer`.execute(connection),
+    );
+    // None: its response was deleted since.
+    found.push(...rows.map((row) => ({ tenantId: tenant_id, effect: fromRow(row) })));
+  }
+  return found;
 }
 
 async function endUndo(connection: Connection, scope: Scope, ending: UndoEnding): Promise<boolean> {

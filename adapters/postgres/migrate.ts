@@ -9,6 +9,7 @@ import { pendingMessagesMigration } from './migrations/0004-pending-messages.js'
 import { budgetsMigration } from './migrations/0005-budgets.js';
 import { secretsMigration } from './migrations/0006-secrets.js';
 import { forkAndEffectsMigration } from './migrations/0007-fork-and-effects.js';
+import { undoSweepMigration } from './migrations/0008-undo-sweep.js';
 import { ensureRoles } from './migrations/row-level-security.js';
 import { sqlStateOf, toStoreFailure } from './store-failure.js';
 
@@ -23,6 +24,7 @@ const MIGRATIONS = {
   '0005-budgets': budgetsMigration,
   '0006-secrets': secretsMigration,
   '0007-fork-and-effects': forkAndEffectsMigration,
+  '0008-undo-sweep': undoSweepMigration,
 };
 
 /**

@@ -1,4 +1,5 @@
-/** What a failed call to the workflow engine means, decided once. */
+/** What a failed call to the workflow engine, and the state of a run, mean: decided once. */
+import type { WorkflowExecutionStatusName } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import { failure, toError } from '../../domain/failures.js';
 import type { Failure } from '../../domain/failures.js';
@@ -30,4 +31,8 @@ export function engineFailure(thrown: unknown, doing: string): Failure {
       cause: error,
     },
   );
+}
+
+export function isRunning(status: WorkflowExecutionStatusName): boolean {
+  return status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW';
 }

@@ -1,5 +1,5 @@
 /** `TurnEngine` on Temporal: one workflow id per conversation is the lock, the run's memo says whose turn it is. */
-import type { Client, WorkflowExecutionDescription, WorkflowExecutionStatusName } from '@temporalio/client';
+import type { Client, WorkflowExecutionDescription } from '@temporalio/client';
 import {
   SearchAttributeType,
   TypedSearchAttributes,
@@ -20,7 +20,7 @@ import {
   turnWorkflowId,
 } from '../../domain/turn-contract.js';
 import type { TurnRef } from '../../domain/turn-contract.js';
-import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound } from './engine-errors.js';
+import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound, isRunning } from './engine-errors.js';
 
 export interface TurnEngineOptions {
   readonly client: Client;
@@ -201,10 +201,6 @@ async function ping({ client }: TurnEngineOptions): Promise<{ latencyMs: number;
   } catch (error) {
     throw engineFailure(error, 'answer');
   }
-}
-
-function isRunning(status: WorkflowExecutionStatusName): boolean {
-  return status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW';
 }
 
 function toState(run: WorkflowExecutionDescription | null): EngineState {

@@ -18,6 +18,11 @@ export interface UndoEnding {
   readonly error: { readonly code: string; readonly message: string } | null;
 }
 
+export interface RunningUndo {
+  readonly tenantId: string;
+  readonly effect: EffectRecord;
+}
+
 export interface EffectStore {
   /** Newest first. Calls that a fork took over are listed where they ran. */
   list(
@@ -29,6 +34,8 @@ export interface EffectStore {
   requestUndo(scope: Scope, id: string): Promise<EffectRecord>;
   /** Take the undo for a new attempt, fencing earlier ones. @returns null when it has ended, or was never asked for. */
   claimUndo(scope: Scope, id: string): Promise<number | null>;
+  /** System-wide, oldest first: undos that were asked for longer than `olderThanMs` ago and have not ended. */
+  listRunningUndos(olderThanMs: number, limit: number): Promise<readonly RunningUndo[]>;
   /** @returns false when it has ended, or a newer attempt holds it: nothing was written. */
   endUndo(scope: Scope, ending: UndoEnding): Promise<boolean>;
   /**

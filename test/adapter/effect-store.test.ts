@@ -93,6 +93,26 @@ describeOnDatabases('effect store', (open) => {
     expect((await effects.requestUndo(scope, id)).undo).toMatchObject({ status: 'undone', text: 'gone', attempt: 2 });
   });
 
+  it('running undos: of all tenants, with what starts them; young and ended ones are none', async () => {
+    const { effects, scope, called } = await anEffectBench(open());
+    const first = await called('keyed', 'completed');
+    const second = await called('unkeyed', 'completed');
+    const running = async (olderThanMs: number): Promise<string[]> =>
+      (await effects.listRunningUndos(olderThanMs, 1_000))
+        .filter(({ tenantId }) => tenantId === scope.tenantId)
+        .map(({ effect }) => effect.id);
+    expect(await running(0)).toEqual([]);
+    await effects.requestUndo(scope, first.id);
+    await effects.requestUndo(scope, second.id);
+    expect(await running(60_000)).toEqual([]);
+    expect(await running(0)).toEqual([first.id, second.id]);
+    await effects.claimUndo(scope, first.id);
+    await effects.endUndo(scope, { effectId: first.id, attempt: 1, status: 'undone', text: null, error: null });
+    expect(await running(0)).toEqual([second.id]);
+    const [found] = (await effects.listRunningUndos(0, 1_000)).filter(({ effect }) => effect.id === second.id);
+    expect(found?.effect).toMatchObject({ call: { turnId: second.turnId, name: 'clock' }, undo: { attempt: 0 } });
+  });
+
   it('resolve: the first person counts, and the model is told from then on', async () => {
     const { effects, scope, called, turns } = await anEffectBench(open());
     const { id, turnId } = await called('unkeyed', 'outcome_unknown');

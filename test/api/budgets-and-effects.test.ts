@@ -19,7 +19,12 @@ beforeAll(async () => {
   api = await startApi({
     models: { ...models, get },
     tools: [aFakeTool('clock', { effect: 'keyed', undo: async () => ({ text: 'undone' }) }), aFakeTool('python')],
-    undoEngine: { startUndo: async (input) => void undos.push(input) },
+    undoEngine: {
+      startUndo: async (input) => {
+        undos.push(input);
+        return 'started';
+      },
+    },
   });
 });
 afterAll(() => api.close());

@@ -173,7 +173,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     usage: createInMemoryUsageStore(tables),
     budgets: createInMemoryBudgetStore(tables),
     effects: createInMemoryEffectStore(tables),
-    undoEngine: { startUndo: async () => undefined },
+    undoEngine: { startUndo: async () => 'started' as const },
     apiKeys,
     directory: access.directory,
     files: createInMemoryFileStore(),

@@ -2,6 +2,7 @@
 import type { EffectRecord, EffectResolution, UndoRecord } from '../../domain/effect.js';
 import { failure } from '../../domain/failures.js';
 import type { EffectStore } from '../../domain/ports/effect-store.js';
+import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
 import type { MemoryTables, TurnRow } from './in-memory-stores-tables.js';
 
@@ -56,6 +57,15 @@ export function createInMemoryEffectStore(tables: MemoryTables): EffectStore {
       if (undo?.status !== 'running') return null;
       undos.set(id, { ...undo, attempt: undo.attempt + 1 });
       return undo.attempt + 1;
+    },
+    async listRunningUndos(olderThanMs, limit) {
+      const scopes = new Set([...tables.turns.values()].map(({ turn }) => turn.tenantId));
+      return [...scopes]
+        .flatMap((tenantId) =>
+          effectsOf(internalScope(tenantId, 'sweeper'), () => true).map((effect) => ({ tenantId, effect })),
+        )
+        .filter(({ effect: { undo } }) => undo?.status === 'running' && undo.requestedAtMs <= Date.now() - olderThanMs)
+        .slice(0, limit);
     },
     async endUndo(_scope, { effectId, attempt, status, text, error }) {
       const undo = undos.get(effectId);

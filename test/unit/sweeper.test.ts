@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSweeper } from '../../activities/sweeper.js';
 import { failure } from '../../domain/failures.js';
+import type { UndoEngine } from '../../domain/ports/undo-engine.js';
 import type { EngineState, StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
 import { anAcceptedTurn, benchScope as scope } from '../support/activity-bench.js';
 import type { ActivityBench } from '../support/activity-bench.js';
@@ -36,9 +37,12 @@ async function sweptWith(state: EngineState | Error, startError?: Error): Promis
     { turnId, conversationId, requestId, settings, createdAtMs, tenantId, principalId },
   ];
   const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
-  const changed = await createSweeper({ ...bench.deps, turns, engine }).sweep();
+  const changed = await createSweeper({ ...bench.deps, turns, engine, undoEngine }).sweep();
   return { bench, started, changed };
 }
+
+/** Of turns only: undos have a file of their own. */
+const undoEngine: UndoEngine = { startUndo: () => Promise.reject(new Error('no undo was asked for')) };
 
 const storedIn = async ({ bench }: Swept): Promise<unknown> => bench.deps.turns.get(scope, bench.turn.id);
 
@@ -98,7 +102,7 @@ describe('sweeper', () => {
       return open.slice(from, from + limit);
     };
     const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
-    expect(await createSweeper({ ...bench.deps, turns, engine }).sweep()).toBe(1);
+    expect(await createSweeper({ ...bench.deps, turns, engine, undoEngine }).sweep()).toBe(1);
     expect(started).toEqual(['resp_449']);
   });
 
@@ -128,7 +132,7 @@ describe('sweeper', () => {
       begun.push(turn.id);
     };
     const unsubscribe = bench.deps.events.onCancel({ tenantId, turnId: 'resp_running' }, () => stopped.push('fast'));
-    expect(await createSweeper({ ...bench.deps, turns, engine, beginNext }).sweep()).toBe(1);
+    expect(await createSweeper({ ...bench.deps, turns, engine, undoEngine, beginNext }).sweep()).toBe(1);
     unsubscribe();
     expect(begun).toEqual([bench.turn.id]);
     expect(stopped).toEqual(['fast', 'resp_running']);
@@ -142,7 +146,7 @@ describe('sweeper', () => {
       return [];
     };
     const turns = { ...bench.deps.turns, listOpen, purgeUnstored: async () => 0 } as typeof bench.deps.turns;
-    const sweeper = createSweeper({ ...bench.deps, turns, engine: {} as TurnEngine });
+    const sweeper = createSweeper({ ...bench.deps, turns, engine: {} as TurnEngine, undoEngine });
     sweeper.start(60_000, true);
     await sweeper.stop();
     await sweeper.sweep();

@@ -4,6 +4,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createUndoEngine } from '../../adapters/temporal/undo-engine.js';
 import { UNDO_WORKFLOW_TYPE, undoWorkflowId } from '../../domain/undo-contract.js';
 import type { UndoActivities, UndoInput, UndoResult } from '../../domain/undo-contract.js';
 import { bundleWorkflows } from '../../workers/bundle-workflows.js';
@@ -71,5 +72,17 @@ describe('workflow undo', () => {
       throw ApplicationFailure.nonRetryable('lost', 'server.internal');
     });
     expect(outcome).toEqual({ result: null, gaveUp: 1 });
+  });
+
+  it('asked to start again -> the engine says what became of the one there is', async () => {
+    const taskQueue = `undo-${randomUUID()}`;
+    const undoEngine = createUndoEngine({ client: environment.temporal.client, taskQueue });
+    const ids = { tenantId: 'default', turnId: 'resp_1', conversationId: null, requestId: 'req_1' };
+    const effectId = `tc_${randomUUID().replaceAll('-', '')}`;
+    const input: UndoInput = { ...ids, effectId, tool: 'book_room', timeoutMs: 1_000 };
+    expect(await undoEngine.startUndo(input)).toBe('started');
+    expect(await undoEngine.startUndo(input)).toBe('running');
+    await environment.temporal.client.workflow.getHandle(undoWorkflowId('default', effectId)).terminate('by hand');
+    expect(await undoEngine.startUndo(input)).toBe('ended');
   });
 });

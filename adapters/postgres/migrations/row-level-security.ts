@@ -91,6 +91,22 @@ export async function narrowToOwners(db: Kysely<unknown>, tables: readonly strin
   }
 }
 
+/** What a system-wide method needs of tables that are isolated already, and that no such method read or wrote before. */
+export async function admitSystem(db: Kysely<unknown>, grants: SystemGrants): Promise<void> {
+  for (const [table, privileges] of Object.entries(grants)) {
+    for (const statement of systemStatements(table, privileges)) await sql.raw(statement).execute(db);
+  }
+}
+
+function systemStatements(table: string, granted: readonly Privilege[]): readonly string[] {
+  if (granted.length === 0) return [];
+  return [
+    `grant ${granted.join(', ')} on ${table} to turnstone_system`,
+    `create policy system_rows on ${table} for all to turnstone_system
+      using (current_user = 'turnstone_system') with check (current_user = 'turnstone_system')`,
+  ];
+}
+
 interface Policy {
   readonly name: string;
   readonly condition: string;
@@ -112,19 +128,12 @@ async function isolate(
     )
     .execute(db);
   for (const table of tables) {
-    const granted = systemGrants[table] ?? [];
     const statements = [
       `alter table ${table} enable row level security`,
       `alter table ${table} force row level security`,
       `grant select, insert, update, delete on ${table} to turnstone_app`,
       policyFor(table, policy),
-      ...(granted.length === 0
-        ? []
-        : [
-            `grant ${granted.join(', ')} on ${table} to turnstone_system`,
-            `create policy system_rows on ${table} for all to turnstone_system
-              using (current_user = 'turnstone_system') with check (current_user = 'turnstone_system')`,
-          ]),
+      ...systemStatements(table, systemGrants[table] ?? []),
     ];
     for (const statement of statements) await sql.raw(statement).execute(db);
   }
