@@ -26,6 +26,7 @@ import { createApprovalRoutes } from './routes/approval-routes.js';
 import { createChatCompletionRoutes } from './routes/chat-completion-routes.js';
 import { createCodecRoutes } from './routes/codec-routes.js';
 import { createConversationItemRoutes } from './routes/conversation-item-routes.js';
+import { createConsentRoutes } from './routes/consent-routes.js';
 import { createConversationRoutes } from './routes/conversation-routes.js';
 import { createConversationTransferRoutes } from './routes/conversation-transfer-routes.js';
 import { createDocsRoutes } from './routes/docs-routes.js';
@@ -66,6 +67,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createForkRoutes(answerDeps),
     ...createEffectRoutes(deps),
     ...createApprovalRoutes(deps),
+    ...createConsentRoutes(deps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),

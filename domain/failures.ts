@@ -69,6 +69,7 @@ export const FAILURES = {
   'file.not-found': rule(404, 'not_found_error', 'No such file'),
   'key.not-found': rule(404, 'not_found_error', 'No such API key'),
   'approval.not-found': rule(404, 'not_found_error', 'No such approval'),
+  'consent.not-found': rule(404, 'not_found_error', 'No such consent'),
   'approval.decided': rule(409, 'conflict_error', 'The approval has been decided already'),
   'approval.changed': rule(409, 'conflict_error', 'The approval is for other arguments'),
   'model.not-found': rule(404, 'invalid_request_error', 'No such model'),

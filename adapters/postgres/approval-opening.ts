@@ -8,6 +8,7 @@ import { isTerminal } from '../../domain/turn.js';
 import type { TurnStatus } from '../../domain/turn.js';
 import { APPROVAL_COLUMNS, fromApprovalRow } from './approval-rows.js';
 import type { ApprovalRow } from './approval-rows.js';
+import { IS_CONSENT } from './consents.js';
 import type { Connection } from './database.js';
 import { owned } from './ownership.js';
 import { toItemsJson } from './turn-rows.js';
@@ -77,7 +78,7 @@ async function insertMissing(
         x.standing and t.conversation_id is not null and exists (
           select 1 from approvals c
           where c.tenant_id = t.tenant_id and c.conversation_id = t.conversation_id and c.name = k.name
-            and c.remember = 'conversation' and c.status = 'approved') as consented
+            and ${IS_CONSENT}) as consented
       from jsonb_to_recordset(${JSON.stringify(wanted)}::jsonb)
         as x(id text, call_index integer, arguments_hash text, because text, standing boolean)
       join turns t on ${owned(scope, 't')} and t.id = ${turnId}::text

@@ -6,7 +6,7 @@ import type { ApprovalRecord } from '../../domain/ports/approval-store.js';
 import type { ToolEffect } from '../../domain/tool.js';
 import type { ApprovalTable } from './schema.js';
 
-export type ApprovalRow = Omit<Selectable<ApprovalTable>, 'tenant_id' | 'heard_at'>;
+export type ApprovalRow = Omit<Selectable<ApprovalTable>, 'tenant_id' | 'heard_at' | 'consent_ended_at'>;
 
 /** The columns of `fromApprovalRow`, for SQL text; `a` is the table's alias. */
 export const APPROVAL_COLUMNS = [

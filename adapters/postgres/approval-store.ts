@@ -17,6 +17,7 @@ import { openApprovals } from './approval-opening.js';
 import { carryOver, claimFollowed } from './approval-following.js';
 import { APPROVAL_COLUMNS, fromApprovalRow } from './approval-rows.js';
 import type { ApprovalRow } from './approval-rows.js';
+import { listConsents, revokeConsent } from './consents.js';
 import type { Connection, Database } from './database.js';
 import { owned } from './ownership.js';
 
@@ -54,6 +55,10 @@ export function createApprovalStore(database: Database): ApprovalStore {
     claimFollowed: (scope, turnId, ids) =>
       database.write(scope, (connection) => claimFollowed(connection, scope, turnId, ids)),
     carryOver: (scope, carried) => database.write(scope, (connection) => carryOver(connection, scope, carried)),
+    listConsents: (scope, conversationId, limit) =>
+      database.read(scope, (connection) => listConsents(connection, scope, conversationId, limit)),
+    revokeConsent: (scope, conversationId, tool) =>
+      database.write(scope, (connection) => revokeConsent(connection, scope, conversationId, tool)),
     markHeard: (scope, ids) =>
       database.write(scope, async (connection) => {
         await sql`

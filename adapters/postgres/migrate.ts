@@ -10,6 +10,7 @@ import { budgetsMigration } from './migrations/0005-budgets.js';
 import { secretsMigration } from './migrations/0006-secrets.js';
 import { forkAndEffectsMigration } from './migrations/0007-fork-and-effects.js';
 import { undoSweepMigration } from './migrations/0008-undo-sweep.js';
+import { consentsMigration } from './migrations/0009-consents.js';
 import { ensureRoles } from './migrations/row-level-security.js';
 import { sqlStateOf, toStoreFailure } from './store-failure.js';
 
@@ -25,6 +26,7 @@ const MIGRATIONS = {
   '0006-secrets': secretsMigration,
   '0007-fork-and-effects': forkAndEffectsMigration,
   '0008-undo-sweep': undoSweepMigration,
+  '0009-consents': consentsMigration,
 };
 
 /**

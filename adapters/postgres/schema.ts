@@ -168,6 +168,7 @@ export interface ApprovalTable {
   edited_arguments: string | null;
   edited_hash: string | null;
   remember: string | null;
+  consent_ended_at: Date | null;
   followed_by: string | null;
   created_at: Date;
   expires_at: Date;

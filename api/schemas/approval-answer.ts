@@ -38,3 +38,27 @@ export const approvalListSchema = z
     has_more: z.boolean(),
   })
   .meta({ id: 'ApprovalList' });
+
+export const consentListSchema = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(
+      z
+        .object({
+          id: z.string().describe('The approval that gave it, the newest of several.'),
+          object: z.literal('consent'),
+          tool: z.string(),
+          given_by: z.string().nullable(),
+          given_at: seconds,
+        })
+        .meta({ id: 'Consent' }),
+    ),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean(),
+  })
+  .meta({ id: 'ConsentList' });
+
+export const endedConsentSchema = z
+  .object({ tool: z.string(), object: z.literal('consent.deleted'), deleted: z.literal(true) })
+  .meta({ id: 'EndedConsent' });

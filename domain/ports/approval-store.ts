@@ -85,6 +85,14 @@ export interface ApprovalQuery {
   readonly order: 'asc' | 'desc';
 }
 
+/** What a conversation lets a tool do without asking again: the newest approval of it that was remembered. */
+export interface Consent {
+  readonly tool: string;
+  readonly approvalId: string;
+  readonly givenBy: string | null;
+  readonly givenAtMs: number;
+}
+
 /** A decision its workflow has not heard of. */
 export interface UnheardDecision {
   readonly tenantId: string;
@@ -145,6 +153,13 @@ export interface ApprovalStore {
       }[];
     },
   ): Promise<void>;
+  /** One for each tool, by its name; at most `limit`. */
+  listConsents(scope: Scope, conversationId: string, limit: number): Promise<readonly Consent[]>;
+  /**
+   * Later calls of the tool are asked about again; what was let through stays. The decisions themselves are not changed.
+   * @returns false when the conversation has no consent to this tool.
+   */
+  revokeConsent(scope: Scope, conversationId: string, tool: string): Promise<boolean>;
   /** The workflow has heard of these; they are not sent again. Safe to repeat. */
   markHeard(scope: Scope, ids: readonly string[]): Promise<void>;
   /** System-wide, oldest first: decisions of open turns, older than `olderThanMs`, that no workflow has heard of. */

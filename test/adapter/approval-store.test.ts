@@ -2,33 +2,14 @@
  * The port of approvals over both databases and over the fake that other tests stand on: an approval is opened once per
  * call, one decision counts however many come at once, and others of the tenant neither see nor decide it.
  */
-import { describe, expect, it } from 'vitest';
-import { createApprovalStore } from '../../adapters/postgres/approval-store.js';
-import { createTurnStore } from '../../adapters/postgres/turn-store.js';
-import { createConversationStore } from '../../adapters/postgres/conversation-store.js';
-import type { CallToApprove } from '../../domain/approval.js';
+import { expect, it } from 'vitest';
 import { newId } from '../../domain/ids.js';
-import type { ApprovalQuery, ApprovalStore, Decision, OpenedApproval } from '../../domain/ports/approval-store.js';
-import type { ConversationStore } from '../../domain/ports/conversation-store.js';
-import type { TurnStore } from '../../domain/ports/turn-store.js';
+import type { ApprovalQuery } from '../../domain/ports/approval-store.js';
 import { internalScope } from '../../domain/scope.js';
-import type { Scope } from '../../domain/scope.js';
-import { describeOnDatabases } from '../support/database.js';
-import { createInMemoryApprovalStore } from '../support/in-memory-approvals.js';
-import { createInMemoryConversationStore } from '../support/in-memory-stores.js';
-import { createMemoryTables } from '../support/in-memory-stores-tables.js';
-import { createInMemoryTurnStore } from '../support/in-memory-stores-turns.js';
+import { approve, asking, describeApprovals, toApprove } from '../support/approval-stores.js';
 import { aScope } from '../support/scope-builders.js';
-import { aCallingStep, aNewTurn, anEnding, aToolItem } from '../support/turn-builders.js';
+import { anEnding } from '../support/turn-builders.js';
 
-interface Stores {
-  readonly turns: TurnStore;
-  readonly approvals: ApprovalStore;
-  readonly conversations: ConversationStore;
-  newScope(): Promise<Scope>;
-}
-
-const WEEK_MS = 7 * 86_400_000;
 const anyone: ApprovalQuery = {
   status: null,
   conversationId: null,
@@ -37,51 +18,7 @@ const anyone: ApprovalQuery = {
   limit: 10,
   order: 'asc',
 };
-const approve = (change: Partial<Decision> = {}): Decision => ({
-  status: 'approved',
-  origin: 'person',
-  decidedBy: 'user-1',
-  reason: null,
-  edited: null,
-  remember: null,
-  argumentsHash: null,
-  ...change,
-});
-const toApprove = (change: Partial<CallToApprove> = {}): CallToApprove & { approvalId: string } => ({
-  approvalId: newId('approval'),
-  callIndex: 0,
-  argumentsHash: 'h1',
-  because: 'rule',
-  standing: false,
-  ...change,
-});
-
-/** A turn whose step 1 has made one call, and asks for its approval. */
-async function asking(
-  stores: Stores,
-  scope: Scope,
-  options: {
-    conversationId?: string;
-    withinMs?: number;
-    mode?: 'wait' | 'return';
-    call?: Partial<CallToApprove>;
-  } = {},
-): Promise<OpenedApproval> {
-  const { conversationId = null, withinMs = WEEK_MS, mode = 'wait', call = {} } = options;
-  const { turn } = await stores.turns.accept(scope, aNewTurn({ conversationId }));
-  await stores.turns.commitStep(scope, aCallingStep(turn.id, aToolItem({ name: 'send_mail' })));
-  const [opened] = await stores.approvals.open(internalScope(scope.tenantId, 'turn'), {
-    turnId: turn.id,
-    step: 1,
-    mode,
-    withinMs,
-    calls: [toApprove(call)],
-  });
-  if (opened === undefined) throw new Error('nothing was opened');
-  return opened;
-}
-
-function suite(open: () => Stores): void {
+describeApprovals('approval store', (open) => {
   it('open: a row and an item after those of the step; a second opening finds both', async () => {
     const stores = open();
     const scope = await stores.newScope();
@@ -217,26 +154,6 @@ function suite(open: () => Stores): void {
     await expect(idsOf({ after: 'appr_unknown' })).rejects.toMatchObject({ code: 'request.invalid', param: 'after' });
   });
 
-  it('a standing consent: covers later calls of the tool in the conversation where it may, and asks nobody', async () => {
-    const stores = open();
-    const scope = await stores.newScope();
-    const { id: conversationId } = await stores.conversations.create(scope, {
-      id: newId('conversation'),
-      title: null,
-      metadata: {},
-    });
-    const first = await asking(stores, scope, { conversationId, call: { standing: true } });
-    await stores.approvals.decide(scope, first.approval.id, approve({ remember: 'conversation' }));
-    await stores.turns.finish(scope, first.approval.turnId, anEnding());
-    const covered = await asking(stores, scope, { conversationId, call: { standing: true } });
-    expect(covered).toMatchObject({ outputIndex: null, approval: { status: 'approved', origin: 'consent' } });
-    await stores.turns.finish(scope, covered.approval.turnId, anEnding());
-    const strict = await asking(stores, scope, { conversationId, call: { standing: false } });
-    expect(strict.approval.status).toBe('pending');
-    const elsewhere = await asking(stores, scope, { call: { standing: true } });
-    expect(elsewhere.approval.status).toBe('pending');
-  });
-
   it('settle all of a turn: what is decided stays; escalate: once', async () => {
     const stores = open();
     const scope = await stores.newScope();
@@ -292,27 +209,4 @@ function suite(open: () => Stores): void {
     expect((await stores.approvals.get(scope, ended.approval.id))?.status).toBe('expired');
     expect((await stores.approvals.get(scope, running.approval.id))?.status).toBe('pending');
   });
-}
-
-describeOnDatabases('approval store', (open) =>
-  suite(() => {
-    const { database, newScope } = open();
-    return {
-      turns: createTurnStore(database),
-      approvals: createApprovalStore(database),
-      conversations: createConversationStore(database),
-      newScope: () => newScope(),
-    };
-  }),
-);
-
-describe('approval store, in memory', () =>
-  suite(() => {
-    const tables = createMemoryTables();
-    return {
-      turns: createInMemoryTurnStore(tables),
-      approvals: createInMemoryApprovalStore(tables),
-      conversations: createInMemoryConversationStore(tables),
-      newScope: async () => aScope(),
-    };
-  }));
+});

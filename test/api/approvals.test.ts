@@ -179,4 +179,18 @@ describe('mcp_approval_response', () => {
     expect(answer.json.error.param).toBe(param);
     expect((await api.deps.approvals.get(scope, of.id))?.status).toBe('pending');
   });
+
+  it('a consent for the conversation: listed, ended, and then unknown', async () => {
+    const { id: conversationId } = (await api.request('POST', '/v1/conversations', {})).json;
+    const { id } = await asked('wait', conversationId);
+    await decide(id, { decision: 'approve', remember: 'conversation' });
+    const path = `/v1/conversations/${conversationId}/consents`;
+    expect((await api.request('GET', path)).json.data).toMatchObject([{ id, object: 'consent', tool: 'send_mail' }]);
+    const ended = await api.request('DELETE', `${path}/send_mail`);
+    expect([ended.status, ended.json]).toMatchObject([200, { tool: 'send_mail', deleted: true }]);
+    expect((await api.request('GET', path)).json.data).toEqual([]);
+    const again = await api.request('DELETE', `${path}/send_mail`);
+    expect([again.status, again.json]).toMatchObject([404, { error: { code: 'consent.not-found' } }]);
+    expect((await api.request('GET', '/v1/conversations/conv_0/consents')).status).toBe(404);
+  });
 });

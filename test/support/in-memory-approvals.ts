@@ -115,6 +115,21 @@ export function createInMemoryApprovalStore(tables: MemoryTables): ApprovalStore
         }
       }
     },
+    async listConsents(scope, conversationId, limit) {
+      const given = own(scope).filter((row) => isConsent(row, conversationId));
+      const newest = new Map(
+        given.map(({ value: { name, id, decidedBy, decidedAtMs } }) => [
+          name,
+          { tool: name, approvalId: id, givenBy: decidedBy, givenAtMs: decidedAtMs ?? 0 },
+        ]),
+      );
+      return [...newest.values()].sort((left, right) => (left.tool < right.tool ? -1 : 1)).slice(0, limit);
+    },
+    async revokeConsent(scope, conversationId, tool) {
+      const given = own(scope).filter((row) => isConsent(row, conversationId) && row.value.name === tool);
+      for (const row of given) row.consentEnded = true;
+      return given.length > 0;
+    },
     async markHeard(scope, ids) {
       for (const row of own(scope)) if (ids.includes(row.value.id) && row.value.decidedAtMs !== null) row.heard = true;
     },
@@ -151,6 +166,11 @@ export function createInMemoryApprovalStore(tables: MemoryTables): ApprovalStore
   };
 }
 
+function isConsent({ value, consentEnded }: ApprovalRow, conversationId: string): boolean {
+  const remembered = value.remember !== null && value.status === 'approved' && consentEnded !== true;
+  return remembered && value.conversationId === conversationId;
+}
+
 /** @returns the id of the approval when this made it. */
 function openOne(
   tables: MemoryTables,
@@ -167,12 +187,8 @@ function openOne(
   const consented =
     call.standing &&
     conversationId !== null &&
-    all.some(
-      (each) =>
-        each.conversationId === conversationId &&
-        each.name === known.name &&
-        each.remember !== null &&
-        each.status === 'approved',
+    [...tables.approvals.values()].some(
+      (row) => row.tenantId === tenantId && isConsent(row, conversationId) && row.value.name === known.name,
     );
   const now = Date.now();
   const value: ApprovalRecord = {

@@ -58,6 +58,7 @@ export interface ApprovalRow {
   readonly tenantId: string;
   value: ApprovalRecord;
   heard: boolean;
+  consentEnded?: boolean;
 }
 
 export interface MemoryTables {

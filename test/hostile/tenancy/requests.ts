@@ -44,6 +44,8 @@ export const REQUESTS: Readonly<Record<string, (own: World) => Request>> = {
   listApprovals: ok(),
   getApproval: (own) => ({ path: { id: own.approvalId } }),
   decideApproval: (own) => ({ path: { id: own.approvalId }, body: { decision: 'deny' } }),
+  listConsents: (own) => ({ path: { id: own.consentedId } }),
+  endConsent: (own) => ({ path: { id: own.consentedId, tool: own.consentedTool } }),
   createConversation: ok({ body: { title: 'mine' } }),
   listConversations: ok({ query: { archived: 'any', limit: '100' } }),
   getConversation: aConversation,
@@ -114,6 +116,7 @@ export const CONSUMING: ReadonlySet<string> = new Set([
   'revokeApiKey',
   'revokeUser',
   'decideApproval',
+  'endConsent',
 ]);
 
 function toChatTool(): object {

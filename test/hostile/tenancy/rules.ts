@@ -62,6 +62,8 @@ export const RULES: readonly Rule[] = [
     slot: /^createResponse .* body\.\S*mcp_approval_response\.approval_request_id$/,
     rule: hidden('appr_', (victim) => victim.approvalId),
   },
+  { slot: /\/consents\S* path\.id$/, rule: hidden('conv_', (victim) => victim.consentedId) },
+  { slot: /^endConsent .* path\.tool$/, rule: hidden('tool_', (victim) => victim.consentedTool) },
   { slot: /\/v1\/conversations\/\{id\}\S* path\.id$/, rule: hidden('conv_', (victim) => victim.conversationId) },
   { slot: /\/v1\/conversations\/\{id\}\S* path\.item_id$/, rule: hidden('msg_', (victim) => victim.itemId) },
   { slot: /\/v1\/files\/\{id\}\S* path\.id$/, rule: hidden('file_', (victim) => victim.fileId) },

@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import { newId } from '../../../domain/ids.js';
 import { internalScope, ownerScope } from '../../../domain/scope.js';
 import type { ApiFixture } from '../../support/api-fakes.js';
-import { aCallingStep, aNewTurn, aToolItem } from '../../support/turn-builders.js';
+import { aCallingStep, aNewTurn, aToolItem, anEnding } from '../../support/turn-builders.js';
 import type { Owner } from './real-api.js';
 
 export interface World extends Owner {
@@ -23,6 +23,9 @@ export interface World extends Owner {
   readonly callId: string;
   /** A call of a response that waits for a decision. */
   readonly approvalId: string;
+  /** A conversation for whose rest a tool was approved, and the tool: a name nobody else has. */
+  readonly consentedId: string;
+  readonly consentedTool: string;
   /** A response that runs until it is cancelled. */
   readonly runningId: string;
   /** A message that waits to be read by the running response. */
@@ -85,6 +88,7 @@ export async function createWorld(api: ApiFixture, owner: Owner & { key: string;
     callingId: calling.id,
     callId: calling.output[0]?.call_id ?? '',
     approvalId: await anApproval(api, owner, canary),
+    ...(await aConsent(api, owner)),
     runningId: running.id,
     steerId: steer.id,
     effectId,
@@ -101,6 +105,33 @@ async function beginEffect(api: ApiFixture, owner: Owner, canary: string): Promi
   await turns.commitStep(internalScope(owner.tenantId, 'turn'), aCallingStep(turn.id, item, { effect: 'keyed' }));
   await turns.claimTool(internalScope(owner.tenantId, 'turn'), { turnId: turn.id, step: 1, callIndex: 0 });
   return item.id;
+}
+
+async function aConsent(api: ApiFixture, owner: Owner): Promise<Pick<World, 'consentedId' | 'consentedTool'>> {
+  const { turns, approvals, conversations } = api.deps;
+  const scope = ownerScope(owner);
+  const consentedTool = `tool-${globalThis.crypto.randomUUID()}`;
+  const { id: consentedId } = await conversations.create(scope, {
+    id: newId('conversation'),
+    title: null,
+    metadata: {},
+  });
+  const { turn } = await turns.accept(scope, aNewTurn({ conversationId: consentedId }));
+  await turns.commitStep(scope, aCallingStep(turn.id, aToolItem({ name: consentedTool })));
+  const approvalId = newId('approval');
+  const call = { approvalId, callIndex: 0, argumentsHash: 'a'.repeat(64), because: 'rule', standing: true } as const;
+  await approvals.open(scope, { turnId: turn.id, step: 1, mode: 'wait', withinMs: 86_400_000, calls: [call] });
+  await approvals.decide(scope, approvalId, {
+    status: 'approved',
+    origin: 'person',
+    decidedBy: owner.principalId,
+    reason: null,
+    edited: null,
+    remember: 'conversation',
+    argumentsHash: null,
+  });
+  await turns.finish(scope, turn.id, anEnding());
+  return { consentedId, consentedTool };
 }
 
 async function anApproval(api: ApiFixture, owner: Owner, canary: string): Promise<string> {
