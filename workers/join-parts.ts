@@ -246,7 +246,8 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     codec: openCodec(config, store.secrets, { codec: parts.engine.uiCodec, url: parts.engine.uiUrl }),
     keyRing: store.secrets.ring,
   });
-  const server = await serveApi({ app, host: config.server.host, port: config.server.port, logger });
+  const { host, port, max_connections: maxConnections } = config.server;
+  const server = await serveApi({ app, host, port, logger, limits: { maxConnections } });
   closers.add('api', () => server.stop(API_GRACE_MS), API_GRACE_MS * 2);
   return server.url;
 }

@@ -5,12 +5,16 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
+import { boundConnections, CONNECTION_LIMITS } from './connection-bounds.js';
+import type { ConnectionLimits } from './connection-bounds.js';
 
 export interface ServeApiOptions {
   readonly app: RequestListener;
   readonly host: string;
   readonly port: number;
   readonly logger: Logger;
+  /** Laid over the product's own. */
+  readonly limits?: Partial<ConnectionLimits>;
 }
 
 export interface ApiServer {
@@ -19,14 +23,19 @@ export interface ApiServer {
   stop(graceMs: number): Promise<void>;
 }
 
-/** Slow senders of headers hold a connection and nothing else; bodies may take as long as their size needs. */
-const HEADERS_TIMEOUT_MS = 30_000;
-/** Above the idle timeout of common load balancers (60 s), so that they, not we, close idle connections. */
-const KEEP_ALIVE_MS = 65_000;
-
 /** @throws `server.cannot-start` when the port or address cannot be had. */
 export async function serveApi(options: ServeApiOptions): Promise<ApiServer> {
-  const server = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_MS }, options.app);
+  const limits = { ...CONNECTION_LIMITS, ...options.limits };
+  const server = createServer(
+    {
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: limits.checkMs,
+    },
+    options.app,
+  );
+  boundConnections(server, limits, options.logger);
   await listen(server, options);
   server.on('error', (error) => options.logger.error({ err: error }, 'the HTTP server reported an error'));
   const { port } = server.address() as AddressInfo;

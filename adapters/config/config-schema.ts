@@ -42,6 +42,8 @@ const serverSchema = z.strictObject({
     .min(1024)
     .max(256 * MIB)
     .default(8 * MIB),
+  /** Open at once; an idle one gives way to a new one. Each takes a file descriptor. */
+  max_connections: z.int().min(10).max(1_000_000).default(10_000),
   /** What running steps may still take when the server stops; what is left over is retried by the next start. */
   shutdown_grace_ms: z.int().min(0).max(600_000).default(10_000),
 });

@@ -21,6 +21,7 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('PORT', 'server.port', 'number'),
   setting('HOST', 'server.host'),
   setting('TURNSTONE_BODY_LIMIT_BYTES', 'server.body_limit_bytes', 'number'),
+  setting('TURNSTONE_MAX_CONNECTIONS', 'server.max_connections', 'number'),
   setting('TURNSTONE_SHUTDOWN_GRACE_MS', 'server.shutdown_grace_ms', 'number'),
   setting('TURNSTONE_DATA_DIR', 'data_dir'),
   setting('TURNSTONE_CACHE_DIR', 'cache_dir'),

@@ -37,7 +37,8 @@ export function createEventParser(fail: FailWith, maxEventChars: number = MAX_EV
       flush(events);
     } else if (text.startsWith('data:')) {
       const value = text.slice(text.startsWith('data: ') ? 6 : 5);
-      dataChars += value.length;
+      // Empty lines cost memory, too.
+      dataChars += value.length + 1;
       bound(dataChars);
       data.push(value);
     } else if (text.startsWith('{')) {

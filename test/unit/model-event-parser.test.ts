@@ -46,6 +46,8 @@ describe('event parser', () => {
     expect(() => oneLine.push('x'.repeat(200))).toThrow(/more than 1000 characters/);
     const manyLines = createEventParser(fail, 1000);
     expect(() => manyLines.push('data: 0123456789\n'.repeat(200))).toThrow(/more than 1000 characters/);
+    const emptyLines = createEventParser(fail, 1000);
+    expect(() => emptyLines.push('data:\n'.repeat(2000))).toThrow(/more than 1000 characters/);
   });
 
   it('many small events over the bound together -> no failure', () => {
