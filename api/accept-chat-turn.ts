@@ -1,6 +1,6 @@
 /** A chat completion request, accepted as a turn; complaints name the fields of the chat format. */
 import { failure, isFailure } from '../domain/failures.js';
-import type { TurnRecord } from '../domain/turn.js';
+import type { AcceptOutcome } from '../domain/ports/turn-store.js';
 import { acceptTurn } from './accept-turn.js';
 import type { AcceptContext } from './accept-turn.js';
 import type { ApiDeps } from './api-deps.js';
@@ -11,15 +11,10 @@ export async function acceptChatTurn(
   deps: ApiDeps,
   context: AcceptContext,
   request: ChatCompletionCreate,
-): Promise<TurnRecord> {
+): Promise<AcceptOutcome> {
   const input = toChatInput(request.messages);
   try {
-    const outcome = await acceptTurn(
-      deps,
-      { ...context, inputField: 'messages' },
-      toResponseCreate(request, input.items),
-    );
-    return outcome.turn;
+    return await acceptTurn(deps, { ...context, inputField: 'messages' }, toResponseCreate(request, input.items));
   } catch (error) {
     if (!isFailure(error) || error.param === undefined) throw error;
     const param = toMessageParam(error.param, input);

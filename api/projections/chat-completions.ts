@@ -9,6 +9,8 @@
 import type { TurnEvent } from '../../domain/event.js';
 import type { OutputItem } from '../../domain/item.js';
 import type { ResponseResource, ResponseUsage } from '../../domain/response-resource.js';
+import { toApprovalNote } from './chat-approvals.js';
+import type { ChatApprovalNote, ChatWaiting } from './chat-approvals.js';
 
 export type ChatFinishReason = 'stop' | 'length' | 'tool_calls' | 'content_filter';
 
@@ -46,6 +48,8 @@ export interface ChatChunk {
     readonly logprobs: null;
   }[];
   readonly usage?: ChatUsage | null;
+  /** Ours: something happened to a request for approval. The stream stays open meanwhile. */
+  readonly turnstone?: ChatApprovalNote;
 }
 
 /** Between the texts of two messages of one turn (before and after a tool call), in the stream and in the plain answer. */
@@ -179,6 +183,8 @@ function finish(state: ChatStreamState, response: ResponseResource): ChatStep {
 /** What is shown beside the text and never held against it. */
 function sideChunks(state: ChatStreamState, event: TurnEvent): ChatChunk[] {
   if (event.type === 'response.refusal.delta') return chunk(state, { refusal: event.delta });
+  const note = toApprovalNote(event);
+  if (note !== null) return chunk(state, {}).map((each) => ({ ...each, turnstone: note }));
   const reasons =
     event.type === 'response.reasoning_text.delta' || event.type === 'response.reasoning_summary_text.delta';
   return reasons ? chunk(state, { reasoning_content: event.delta }) : [];
@@ -206,13 +212,19 @@ export function stepChatStream(state: ChatStreamState, event: TurnEvent): ChatSt
   }
 }
 
-/** The whole answer as one object; the text is the same a stream would have sent. */
-export function toChatCompletion(response: ResponseResource): Record<string, unknown> {
+/**
+ * The whole answer as one object; the text is the same a stream would have sent.
+ * @param waiting said after the text of a turn that has not ended and waits for a person.
+ */
+export function toChatCompletion(
+  response: ResponseResource,
+  waiting: ChatWaiting | null = null,
+): Record<string, unknown> {
   const messages = response.output.flatMap((item) => (item.type === 'message' ? [item] : []));
   const texts = messages.map((item) =>
     item.content.map((part) => (part.type === 'output_text' ? part.text : '')).join(''),
   );
-  const content = texts.filter((text) => text !== '').join(MESSAGE_GAP);
+  const content = [...texts, waiting?.text ?? ''].filter((text) => text !== '').join(MESSAGE_GAP);
   const refusal = messages
     .flatMap((item) => item.content.flatMap((part) => (part.type === 'refusal' ? [part.refusal] : [])))
     .join('');
@@ -236,5 +248,6 @@ export function toChatCompletion(response: ResponseResource): Record<string, unk
     choices: [{ index: 0, message, logprobs: null, finish_reason: toFinishReason(response) }],
     usage: toChatUsage(response.usage),
     service_tier: 'default',
+    ...(waiting === null ? {} : { turnstone: waiting.turnstone }),
   };
 }

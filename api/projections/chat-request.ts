@@ -108,6 +108,7 @@ export function toResponseCreate(request: ChatCompletionCreate, items: readonly 
     top_p: request.top_p,
     user: request.user,
     metadata: request.metadata,
+    turnstone: request.turnstone,
     store: false,
   };
 }

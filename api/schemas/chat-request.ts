@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { closedObject } from './closed-object.js';
 import { ignored, jsonValueSchema, metadataSchema, notAvailable } from './field-schemas.js';
+import { chatTurnstoneSchema } from './response-request.js';
 
 const MAX_TEXT = 4_000_000;
 const text = z.string().max(MAX_TEXT);
@@ -99,6 +100,11 @@ export const chatCompletionSchema = closedObject({
   top_p: z.number().min(0).max(1).nullish(),
   user: z.string().max(512).nullish(),
   metadata: metadataSchema.nullish(),
+  turnstone: chatTurnstoneSchema
+    .nullish()
+    .describe(
+      'As in /v1/responses. A chat completion stands in no conversation, so nothing runs that `on_conflict` could meet.',
+    ),
   n: z.literal(1, { error: 'this server writes one choice; leave it out or send 1' }).nullish(),
   stop: z
     .array(z.string())

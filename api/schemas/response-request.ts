@@ -69,11 +69,7 @@ const conversationRefSchema = z
   .union([z.string().min(1).max(128), z.object({ id: z.string().min(1).max(128) })])
   .transform((value) => (typeof value === 'string' ? value : value.id));
 
-const turnstoneSchema = closedObject({
-  approvals: z
-    .enum(['wait', 'return'])
-    .optional()
-    .describe('`wait` (default): the turn waits for decisions. `return`: it ends with `mcp_approval_request` items.'),
+const turnstoneFields = {
   limits: limitsSchema
     .optional()
     .describe('Limits of this turn; values above the server’s ceilings are lowered to them.'),
@@ -84,6 +80,25 @@ const turnstoneSchema = closedObject({
       'What happens while another turn of the conversation runs. `reject` (the default): 409. `queue`: the message waits its turn. `steer`: it joins the ' +
         'running turn at its next step. `interrupt`: it stops the running turn, whose partial text stays, and runs next.',
     ),
+};
+
+const turnstoneSchema = closedObject({
+  ...turnstoneFields,
+  approvals: z
+    .enum(['wait', 'return'])
+    .optional()
+    .describe('`wait` (default): the turn waits for decisions. `return`: it ends with `mcp_approval_request` items.'),
+});
+
+/** The chat format has no items: what it cannot carry is refused by name. */
+export const chatTurnstoneSchema = closedObject({
+  ...turnstoneFields,
+  approvals: z
+    .literal('wait', {
+      error:
+        "a chat completion cannot end with a request for approval; leave it out, or use /v1/responses with 'return'",
+    })
+    .optional(),
 });
 
 /** What decides how a turn runs, shared by create and input_tokens. */
