@@ -1,35 +1,12 @@
 /** What readers of a turn's events are told about its approvals. */
-import type { ApprovalEventDraft, TurnEventDraft } from '../domain/event.js';
+import type { TurnEventDraft } from '../domain/event.js';
 import { isFailure } from '../domain/failures.js';
 import type { OutputItem } from '../domain/item.js';
-import type { ApprovalRecord } from '../domain/ports/approval-store.js';
 import { toResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps } from './activity-deps.js';
 
 type EventDeps = Pick<ActivityDeps, 'turns' | 'events' | 'logger'>;
-
-export function approvalEvent(
-  what: 'requested' | 'decided' | 'expired' | 'escalated',
-  approval: ApprovalRecord,
-): ApprovalEventDraft {
-  return {
-    type: `turnstone:approval.${what}`,
-    approval_id: approval.id,
-    item_id: approval.itemId,
-    name: approval.name,
-    status: approval.status,
-    arguments_hash: approval.argumentsHash,
-    expires_at: Math.floor(approval.expiresAtMs / 1000),
-    edited: approval.editedArguments !== null,
-    reason: approval.reason,
-  };
-}
-
-/** The event of a settled approval. */
-export function settledEvent(approval: ApprovalRecord): ApprovalEventDraft {
-  return approvalEvent(approval.status === 'expired' ? 'expired' : 'decided', approval);
-}
 
 /**
  * Publish under a part of its own for each, so that a retry repeats and an overtaken attempt is refused. A log that was lost

@@ -8,6 +8,7 @@ import type {
   OpenApprovalsInput,
   OpenApprovalsResult,
 } from '../domain/approval-contract.js';
+import { approvalEvent, settledEvent } from '../domain/approval-event.js';
 import type { ApprovalState } from '../domain/approval.js';
 import type { TurnEventDraft } from '../domain/event.js';
 import { newId } from '../domain/ids.js';
@@ -15,7 +16,7 @@ import type { McpApprovalRequestItem } from '../domain/approval-item.js';
 import type { ApprovalRecord, OpenedApproval } from '../domain/ports/approval-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
-import { approvalEvent, publishApprovalEvents, settledEvent } from './approval-events.js';
+import { publishApprovalEvents } from './approval-events.js';
 
 /** A step has at most 128 calls. */
 const MAX_OF_STEP = 128;

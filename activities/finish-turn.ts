@@ -1,8 +1,9 @@
 /** Closes a turn that is not closed yet, and publishes its terminal event. Safe to repeat and to race: one closing counts. */
+import { settledEvent } from '../domain/approval-event.js';
 import type { TurnEnding } from '../domain/ports/turn-store.js';
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps } from './activity-deps.js';
-import { publishApprovalEvents, settledEvent } from './approval-events.js';
+import { publishApprovalEvents } from './approval-events.js';
 import { publishEnd } from './publish-end.js';
 
 type FinishDeps = Pick<ActivityDeps, 'turns' | 'approvals' | 'events' | 'metrics' | 'logger' | 'beginNext'>;

@@ -6,6 +6,7 @@
  * Nothing depends on the wait: the turn is committed, and one whose workflow never started is the sweeper's.
  */
 import { isFailure, toError } from '../domain/failures.js';
+import { pause } from '../domain/pause.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { StartTurn, TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
@@ -166,18 +167,4 @@ function createSlots(size: number): Slots {
       });
     },
   };
-}
-
-/** Resolves after the time, or at once when `signal` aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }

@@ -25,7 +25,7 @@ const notFound = (id: string, param: string | undefined): Error =>
     { param },
   );
 
-function isOutputItem(item: Item): item is OutputItem {
+export function isOutputItem(item: Item): item is OutputItem {
   if (item.type === 'message') return item.role === 'assistant';
   return item.type !== 'function_call_output' && item.type !== 'mcp_approval_response';
 }

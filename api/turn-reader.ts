@@ -5,18 +5,24 @@
 import type { TurnEvent } from '../domain/event.js';
 import { isTerminalEvent } from '../domain/event.js';
 import { failure } from '../domain/failures.js';
+import { pause } from '../domain/pause.js';
 import type { ApprovalStore } from '../domain/ports/approval-store.js';
 import type { EventLog, TurnRef } from '../domain/ports/event-log.js';
+import type { SteerStore } from '../domain/ports/steer-store.js';
 import type { TurnStore } from '../domain/ports/turn-store.js';
+import type { ResponseResource } from '../domain/response-resource.js';
 import type { Scope } from '../domain/scope.js';
 import { isTerminal } from '../domain/turn.js';
 import type { TurnRecord } from '../domain/turn.js';
+import { toApprovalAsides, toSteerAsides } from './projections/replay-asides.js';
+import type { Aside } from './projections/replay-asides.js';
 import { toCatchUpEvents, toReplayEvents } from './projections/stored-response-events.js';
-import { loadResource } from './stored-response.js';
+import { isOutputItem, loadResource } from './stored-response.js';
 
 export interface ReaderDeps {
   readonly turns: TurnStore;
   readonly approvals: ApprovalStore;
+  readonly steers: SteerStore;
   readonly events: EventLog;
 }
 
@@ -106,9 +112,26 @@ async function* followLog(deps: ReaderDeps, read: ReadTurn): AsyncGenerator<Turn
 
 async function storedEvents(deps: ReaderDeps, read: ReadTurn, turn: TurnRecord): Promise<readonly TurnEvent[]> {
   const response = await loadResource(deps, read.scope, turn);
-  return read.after < 0
-    ? toReplayEvents(response, turn.lastSequence)
-    : toCatchUpEvents(response, turn.lastSequence, read.after);
+  if (read.after >= 0) return toCatchUpEvents(response, turn.lastSequence, read.after);
+  return toReplayEvents(response, turn.lastSequence, await loadAsides(deps, read.scope, response));
+}
+
+/** A step has at most 128 calls; of turns that ask more often than this the rest is in the list of approvals. */
+const MAX_APPROVALS = 1_000;
+
+async function loadAsides(
+  deps: ReaderDeps,
+  scope: Scope,
+  { id: turnId, output }: ResponseResource,
+): Promise<readonly Aside[]> {
+  const query = { status: null, conversationId: null, turnId, after: null, order: 'asc' } as const;
+  const asks = output.some(({ type }) => type === 'mcp_approval_request');
+  const approvals = asks ? (await deps.approvals.list(scope, { ...query, limit: MAX_APPROVALS })).approvals : [];
+  const steers = await deps.steers.list(scope, turnId);
+  const joined = steers.some(({ status }) => status === 'picked_up');
+  const stored = joined ? (await deps.turns.output(scope, turnId)).filter(({ item }) => isOutputItem(item)) : [];
+  const steps = stored.map(({ step }) => step);
+  return [...toApprovalAsides(approvals, output), ...toSteerAsides(steers, steps)];
 }
 
 async function storedSnapshot(deps: ReaderDeps, read: ReadTurn, turn: TurnRecord): Promise<TurnEvent> {
@@ -152,19 +175,6 @@ export async function* readTurn(deps: ReaderDeps, read: ReadTurn): AsyncGenerato
     // A log that ends at once without an end: ask again later instead of spinning.
     if (silent) await pause(read.checkMs ?? CHECK_MS, read.signal);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener('abort', done, { once: true });
-    if (signal.aborted) done();
-  });
 }
 
 /** @throws `request.invalid` when `after` lies beyond what the turn has given out. */

@@ -3,6 +3,7 @@
  * Fewer events than were sent live (one delta per part), with the same end: the same items and the same last number.
  */
 import type { ContentPart, TerminalEventType, TurnEvent, TurnEventDraft } from '../../domain/event.js';
+import type { Aside } from './replay-asides.js';
 import type { OutputItem, OutputMessageItem, ReasoningItem } from '../../domain/item.js';
 import type { ResponseResource } from '../../domain/response-resource.js';
 
@@ -106,8 +107,18 @@ function itemEvents(item: OutputItem, output_index: number): TurnEventDraft[] {
   ];
 }
 
-/** @param lastSequence the number the terminal event had when it was live; null when it was never recorded. */
-export function toReplayEvents(response: ResponseResource, lastSequence: number | null): readonly TurnEvent[] {
+const told = (asides: readonly Aside[], index: number): TurnEventDraft[] =>
+  asides.filter(({ before }) => before === index).map(({ draft }) => draft);
+
+/**
+ * @param lastSequence the number the terminal event had when it was live; null when it was never recorded.
+ * @param asides what else was told, each before an output item or at the end.
+ */
+export function toReplayEvents(
+  response: ResponseResource,
+  lastSequence: number | null,
+  asides: readonly Aside[] = [],
+): readonly TurnEvent[] {
   const start: ResponseResource = {
     ...response,
     status: 'in_progress',
@@ -120,7 +131,8 @@ export function toReplayEvents(response: ResponseResource, lastSequence: number 
   const drafts: TurnEventDraft[] = [
     { type: 'response.created', response: start },
     { type: 'response.in_progress', response: start },
-    ...response.output.flatMap(itemEvents),
+    ...response.output.flatMap((item, index) => [...told(asides, index), ...itemEvents(item, index)]),
+    ...told(asides, response.output.length),
   ];
   const numbered = drafts.map((draft, sequence_number): TurnEvent => ({ ...draft, sequence_number }));
   const last = Math.max(lastSequence ?? 0, numbered.length);

@@ -1,11 +1,11 @@
 /** Proves what a client of the chat format, the official one, sees of a turn that waits for a person: what waits, and then the answer. */
 import type OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { approvalEvent, settledEvent } from '../../domain/approval-event.js';
 import { newId } from '../../domain/ids.js';
 import type { TurnEventDraft } from '../../domain/event.js';
 import { internalScope } from '../../domain/scope.js';
 import type { Scope } from '../../domain/scope.js';
-import { approvalEvent, settledEvent } from '../../activities/approval-events.js';
 import { loadResource } from '../../api/stored-response.js';
 import { startApi } from '../support/api-fakes.js';
 import type { ApiFixture } from '../support/api-fakes.js';
