@@ -12,6 +12,7 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
 import type { NextTurn, TurnStore } from '../domain/ports/turn-store.js';
 import type { AnswerRules } from './answer-filter.js';
+import type { EscalationDeps } from './escalation.js';
 import type { TurnCredentials } from '../domain/ports/turn-credentials.js';
 
 export interface ActivityDeps {
@@ -25,6 +26,8 @@ export interface ActivityDeps {
   readonly models: ModelRegistry;
   readonly tools: readonly Tool[];
   readonly egress: Egress;
+  /** Who hears of escalated approvals; absent: nobody but the log. */
+  readonly escalation?: EscalationDeps;
   /** What answers may hold; absent: no secrets are known and no image is proxied. */
   readonly answers?: AnswerRules;
   readonly logger: Logger;

@@ -5,6 +5,7 @@
 import type {
   ApprovalActivities,
   ApprovalsOfStepInput,
+  EscalationResult,
   OpenApprovalsInput,
   OpenApprovalsResult,
 } from '../domain/approval-contract.js';
@@ -17,6 +18,7 @@ import type { ApprovalRecord, OpenedApproval } from '../domain/ports/approval-st
 import type { Scope } from '../domain/scope.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
 import { publishApprovalEvents } from './approval-events.js';
+import { notifyEscalation } from './escalation.js';
 
 /** A step has at most 128 calls. */
 const MAX_OF_STEP = 128;
@@ -30,7 +32,13 @@ export type ApprovalWork = {
   ) => ReturnType<ApprovalActivities[Name]>;
 };
 
-export const approvalWork: ApprovalWork = { openApprovals, readDecisions, expireApprovals, escalateApprovals };
+export const approvalWork: ApprovalWork = {
+  openApprovals,
+  readDecisions,
+  expireApprovals,
+  escalateApprovals,
+  notifyEscalation,
+};
 
 async function openApprovals(
   deps: ActivityDeps,
@@ -121,18 +129,22 @@ async function escalateApprovals(
   scope: Scope,
   input: ApprovalsOfStepInput,
   run: RunContext,
-): Promise<void> {
-  const escalated = await deps.approvals.escalate(scope, input.turnId);
+): Promise<EscalationResult> {
+  const now = await deps.approvals.escalate(scope, input.turnId);
+  // Said again by a retry, as the requests are.
+  const waiting = await approvalsOf(deps, scope, input);
+  const escalated = waiting.filter(({ status, escalatedAtMs }) => status === 'pending' && escalatedAtMs !== null);
   const events = escalated.map((approval) => ({
     part: `${approval.id}/escalated`,
     drafts: [approvalEvent('escalated', approval)],
   }));
   await publishApprovalEvents(deps, scope, input.turnId, run.engineAttempt, events);
-  for (const { id, name, expiresAtMs } of escalated) {
+  for (const { id, name, expiresAtMs } of now) {
     const expiresAt = new Date(expiresAtMs).toISOString();
     run.log.warn({ approvalId: id, tool: name, expiresAt }, 'nobody has decided about a call yet');
     deps.metrics.approval({ event: 'escalated' });
   }
+  return deps.escalation === undefined ? {} : { notify: escalated.map(({ id }) => id) };
 }
 
 async function approvalsOf(

@@ -5,6 +5,7 @@ import type { Scope } from '../domain/scope.js';
 import type { TurnActivities } from '../domain/turn-contract.js';
 import type { UndoActivities } from '../domain/undo-contract.js';
 import type { ActivityDeps, RunContext, StopReason } from './activity-deps.js';
+import { NOTICE_ATTEMPTS } from '../domain/approval-contract.js';
 import { approvalWork } from './approvals.js';
 import { finishTurn } from './finish-turn.js';
 import type { Adopted, HeadStart } from './head-start.js';
@@ -66,6 +67,10 @@ function createApprovalActivities(deps: ActivityDeps): ApprovalActivities {
     escalateApprovals: (input) =>
       runActivity(deps, { ...input, name: 'escalateApprovals' }, (run) =>
         approvalWork.escalateApprovals(deps, turnScope(input.tenantId), input, run),
+      ),
+    notifyEscalation: (input) =>
+      runActivity(deps, { ...input, name: 'notifyEscalation', attempts: NOTICE_ATTEMPTS }, (run) =>
+        approvalWork.notifyEscalation(deps, turnScope(input.tenantId), input, run),
       ),
   };
 }

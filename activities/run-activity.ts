@@ -31,6 +31,8 @@ export interface ActivityRunInput extends TurnIds {
   readonly step?: number;
   readonly callIndex?: number;
   readonly remainingMs?: number;
+  /** In place of the usual number. */
+  readonly attempts?: number;
 }
 
 export interface ActivityRunDeps {
@@ -92,6 +94,12 @@ function reasonOf(context: Context): StopReason {
   return details?.cancelRequested === true ? 'cancel' : 'lost';
 }
 
+function mayTryAgain(input: ActivityRunInput, code: FailureCode, thrown: Failure, attempt: number): boolean {
+  // A provider that wants an hour, of a turn that has minutes, is one that does not answer this turn.
+  const tooLong = (thrown.retryAfterMs ?? 0) > (input.remainingMs ?? Infinity);
+  return ruleOf(code).retryable && attempt < (input.attempts ?? MAX_ATTEMPTS) && !tooLong;
+}
+
 function toApplicationFailure(
   deps: ActivityRunDeps,
   input: ActivityRunInput,
@@ -102,10 +110,7 @@ function toApplicationFailure(
 ): ApplicationFailure {
   const goingAway = signal.aborted && (signal.reason === 'shutdown' || signal.reason === 'lost');
   const code: FailureCode = goingAway ? 'server.draining' : thrown.code;
-  const patient = PATIENT_CODES.has(code);
-  // A provider that wants an hour, of a turn that has minutes, is one that does not answer this turn.
-  const tooLong = (thrown.retryAfterMs ?? 0) > (input.remainingMs ?? Infinity);
-  const retryable = patient || (ruleOf(code).retryable && attempt < MAX_ATTEMPTS && !tooLong);
+  const retryable = PATIENT_CODES.has(code) || mayTryAgain(input, code, thrown, attempt);
   if (retryable) deps.metrics.retried({ activity: input.name, code });
   log[retryable ? 'warn' : 'error']({ code, retryable, err: thrown, cause: thrown.cause }, 'activity failed');
   return ApplicationFailure.create({

@@ -16,6 +16,7 @@ import type { ModelRegistry } from '../domain/ports/model.js';
 import type { ImageLinks } from '../domain/ports/image-links.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { Egress, Tool } from '../domain/ports/tool-runtime.js';
+import type { SecretBox } from '../domain/ports/secret-box.js';
 import type { SteerStore } from '../domain/ports/steer-store.js';
 import type { TurnEngine } from '../domain/ports/turn-engine.js';
 import type { RunningAhead, TurnStarter } from '../domain/ports/turn-starter.js';
@@ -82,6 +83,8 @@ export interface ApiDeps {
   readonly codec: CodecDeps | null;
   /** Null: there is no master key. */
   readonly keyRing: { rotate(tenantId: string): Promise<string> } | null;
+  /** Approval links: what signs them, and where people reach this server; null: where the request that makes one did. */
+  readonly links: { readonly box: SecretBox; readonly publicUrl: string | null };
   /** Requests per key: `points` in each window of `durationSeconds`. */
   readonly rateLimit?: { readonly points: number; readonly durationSeconds: number };
   /** Event streams one key may hold open at a time. */

@@ -32,6 +32,10 @@ interface RouteDocs {
   readonly scope: KeyScope | null;
   /** Another credential that this route takes in place of an API key; null: the request does not carry it. */
   readonly insteadOfKey?: (req: Request) => Caller | null;
+  /** What happens to a request of an open route before its handler: those routes have no other gate and no body reader. */
+  readonly before?: readonly RequestHandler[];
+  /** Takes the body as a form too. */
+  readonly form?: boolean;
   readonly answers: Readonly<Record<number, RouteAnswer>>;
 }
 

@@ -22,6 +22,7 @@ import { createAdminUserRoutes } from './routes/admin-user-routes.js';
 import { createBackupRoutes } from './routes/backup-routes.js';
 import { createBudgetRoutes } from './routes/budget-routes.js';
 import { createAuditRoutes } from './routes/audit-routes.js';
+import { createApprovalLinkRoutes } from './routes/approval-link-routes.js';
 import { createApprovalRoutes } from './routes/approval-routes.js';
 import { createChatCompletionRoutes } from './routes/chat-completion-routes.js';
 import { createCodecRoutes } from './routes/codec-routes.js';
@@ -68,6 +69,7 @@ export function createApiRoutes(deps: ApiDeps): readonly ApiRoute[] {
     ...createEffectRoutes(deps),
     ...createApprovalRoutes(deps),
     ...createConsentRoutes(deps),
+    ...createApprovalLinkRoutes(deps),
     ...createConversationRoutes(deps),
     ...createConversationItemRoutes(deps),
     ...createConversationTransferRoutes(deps),

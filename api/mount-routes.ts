@@ -26,7 +26,7 @@ function gatesOf(route: ApiRoute, gates: RouteGates): RequestHandler[] {
     contextOf(res).route = route.path;
     next();
   };
-  if (route.scope === null) return [named];
+  if (route.scope === null) return [named, ...(route.before ?? [])];
   const body = route.method === 'get' ? [] : [gates.jsonBody];
   const authenticate: RequestHandler = (req, res, next) => {
     const caller = route.insteadOfKey?.(req) ?? null;

@@ -1,6 +1,7 @@
 /** What is known about a request while it is handled. One object per request, kept in `res.locals`. */
 import type { Response } from 'express';
 import { failure } from '../domain/failures.js';
+import type { Failure } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Scope } from '../domain/scope.js';
 import type { SecretText } from './provider-key.js';
@@ -20,6 +21,8 @@ export interface RequestContext {
   caller: Caller | null;
   /** A provider key that came with the request; null: none. */
   providerKey: SecretText | null;
+  /** How a failure looks to a person, on routes that a browser opens; null: failures are JSON. */
+  errorPage: ((problem: Failure) => string) | null;
   /** The route's path template, for logs and metrics; null until a route took the request. */
   route: string | null;
 }

@@ -28,6 +28,19 @@ export interface ApprovalsOfStepInput extends TurnIds {
   readonly approvalIds: readonly string[];
 }
 
+/** Over several hours; then the operator's webhook is given up, and the approval waits on as it did. */
+export const NOTICE_ATTEMPTS = 10;
+
+export interface EscalationResult {
+  /** Approvals the webhook should hear about; absent or empty: nobody is told beyond the events. */
+  readonly notify?: readonly string[];
+}
+
+export interface EscalationNoticeInput extends TurnIds {
+  readonly step: number;
+  readonly approvalId: string;
+}
+
 /** Implemented in `activities/`. Every method is safe to repeat. */
 export interface ApprovalActivities {
   /** Ask for decisions: rows, items and events, once per call however often it runs. */
@@ -36,6 +49,8 @@ export interface ApprovalActivities {
   readDecisions(input: ApprovalsOfStepInput): Promise<readonly ApprovalState[]>;
   /** The deadline: what is still pending expires. @returns all of them as they are now. */
   expireApprovals(input: ApprovalsOfStepInput): Promise<readonly ApprovalState[]>;
-  /** Say that nobody has decided yet, to whom it concerns. */
-  escalateApprovals(input: ApprovalsOfStepInput): Promise<void>;
+  /** Say that nobody has decided yet, to whom it concerns. @returns nothing in histories from before there were webhooks. */
+  escalateApprovals(input: ApprovalsOfStepInput): Promise<EscalationResult | undefined>;
+  /** Tell the operator's webhook about one escalated approval, unless it has been decided meanwhile. */
+  notifyEscalation(input: EscalationNoticeInput): Promise<void>;
 }

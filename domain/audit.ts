@@ -2,7 +2,7 @@
 import type { JsonObject } from './json.js';
 import { canonicalJson } from './json.js';
 
-export type AuditAction = 'payloads.decoded' | 'payloads.encoded' | 'encryption_key.rotated';
+export type AuditAction = 'payloads.decoded' | 'payloads.encoded' | 'encryption_key.rotated' | 'approval_link.created';
 
 export interface NewAuditEntry {
   /** Who: a principal, or a part of the installation such as `temporal-ui`. */

@@ -72,6 +72,9 @@ export const FAILURES = {
   'consent.not-found': rule(404, 'not_found_error', 'No such consent'),
   'approval.decided': rule(409, 'conflict_error', 'The approval has been decided already'),
   'approval.changed': rule(409, 'conflict_error', 'The approval is for other arguments'),
+  'approval.link-not-found': rule(404, 'not_found_error', 'No such link'),
+  'approval.link-gone': rule(410, 'invalid_request_error', 'The link is used up or expired'),
+  'approval.link-cut': rule(409, 'conflict_error', 'The link cannot show the whole call'),
   'model.not-found': rule(404, 'invalid_request_error', 'No such model'),
   'model.unauthorized': rule(502, 'server_error', 'The model provider refused the key', { fallback: true }),
   'model.quota-exhausted': rule(502, 'server_error', 'The model provider says the quota is used up', {
@@ -103,6 +106,7 @@ export const FAILURES = {
   'egress.unreachable': rule(502, 'server_error', 'The address cannot be reached', { retryable: true }),
   'egress.timeout': rule(504, 'server_error', 'The address did not answer in time', { retryable: true }),
   'egress.http-error': rule(502, 'server_error', 'The address answered with an error'),
+  'webhook.failed': rule(502, 'server_error', 'The webhook did not take the message', { retryable: true }),
   'turn.cancelled': rule(499, 'server_error', 'The turn was cancelled'),
   'turn.stale-attempt': rule(409, 'conflict_error', 'A newer attempt holds this step'),
   'turn.lost': rule(500, 'server_error', 'The turn ended without an answer'),

@@ -17,6 +17,7 @@ export const ID_PREFIXES = {
   compaction: 'cmp',
   approval: 'appr',
   approvalResponse: 'mcpr',
+  approvalLink: 'alink',
   file: 'file',
   apiKey: 'key',
   budget: 'bud',

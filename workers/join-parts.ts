@@ -33,6 +33,7 @@ import { createHealth } from './health.js';
 import type { Engine } from './open-engine.js';
 import { knownSecrets } from './known-secrets.js';
 import type { Models } from './open-models.js';
+import { openEscalation } from './open-escalation.js';
 import { openCodec } from './open-codec.js';
 import { openPython } from './open-python.js';
 import type { Store } from './open-store.js';
@@ -103,14 +104,17 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   });
   const turnEngine = crash.port('engine', engine);
   const starter = createTurnStarter({ engine: turnEngine, logger });
+  const egress = createEgress({ allow: config.egress.allow, logger });
+  const listening: { url: string | null } = { url: null };
   // Turns that waited get their head start too, which itself is made of what activities are made of.
   let headStart: HeadStart | null = null;
   const deps: ActivityDeps = {
     ...activityStores(parts.store),
+    ...openEscalation(config, parts.store.secrets.box, egress, () => listening.url),
     events,
     models: crash.models(parts.models.registry),
     tools: crash.tools(joinTools(createBuiltinTools({ python }), parts.ownTools)),
-    egress: createEgress({ allow: config.egress.allow, logger }),
+    egress,
     answers: answerRules(parts),
     logger,
     metrics: metrics.metrics,
@@ -135,10 +139,10 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     worker,
     isDraining: () => draining,
   };
-  const apiUrl = config.roles.has('api') ? await openApi(parts, context, closers) : null;
+  if (config.roles.has('api')) listening.url = await openApi(parts, context, closers);
   if (config.roles.has('tools')) python.begin();
   return {
-    apiUrl,
+    apiUrl: listening.url,
     failed: neverOr(worker),
     drain: () => {
       draining = true;
@@ -245,6 +249,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
     audit: store.audit,
     codec: openCodec(config, store.secrets, { codec: parts.engine.uiCodec, url: parts.engine.uiUrl }),
     keyRing: store.secrets.ring,
+    links: { box: store.secrets.box, publicUrl: config.server.public_url ?? null },
   });
   const { host, port, max_connections: maxConnections } = config.server;
   const server = await serveApi({ app, host, port, logger, limits: { maxConnections } });

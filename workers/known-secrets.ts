@@ -12,6 +12,7 @@ export function knownSecrets(
   const found = [
     config.admin_key,
     config.master_key,
+    config.approvals.escalation_webhook_secret,
     ...config.previous_master_keys,
     passwordOf(config.database.url),
     ...FOREIGN_SECRETS.map((name) => config.environment[name]),

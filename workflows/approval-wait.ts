@@ -4,7 +4,7 @@
  */
 import { condition, proxyActivities, setHandler, defineSignal } from '@temporalio/workflow';
 import type { ActivityOptions } from '@temporalio/workflow';
-import { APPROVAL_DECIDED_SIGNAL } from '../domain/approval-contract.js';
+import { APPROVAL_DECIDED_SIGNAL, NOTICE_ATTEMPTS } from '../domain/approval-contract.js';
 import type { ApprovalActivities } from '../domain/approval-contract.js';
 import type { ApprovalState } from '../domain/approval.js';
 import type { TurnPolicy } from '../domain/policy.js';
@@ -16,6 +16,15 @@ export const approvalDecidedSignal = defineSignal<[readonly string[]]>(APPROVAL_
 
 /** The store answers in milliseconds; a database that is away is waited for by the retries. */
 const STORE_TIMEOUT = '1m';
+
+/** More than a webhook gets for its answer. */
+const NOTICE_TIMEOUT = '30s';
+const NOTICE_RETRY = {
+  initialInterval: '5s',
+  backoffCoefficient: 4,
+  maximumInterval: '1h',
+  maximumAttempts: NOTICE_ATTEMPTS,
+} as const;
 
 export interface ApprovalWait {
   /** @param inGroup puts an activity under its step in the engine's own view. */
@@ -128,10 +137,19 @@ async function watch(options: ApprovalWaitOptions, waiting: Waiting, wakes: Wake
       settle(pending, await activities(options, 'deadline', inGroup).expireApprovals(input));
     } else if (Date.now() >= escalateAtMs) {
       escalateAtMs = Infinity;
-      await activities(options, 'escalate', inGroup).escalateApprovals(input);
+      const told = await activities(options, 'escalate', inGroup).escalateApprovals(input);
       progress.escalated(input.approvalIds);
+      for (const approvalId of told?.notify ?? []) notify(options, waiting, approvalId);
     }
   }
+}
+
+/** Nobody waits for it: a webhook that is dead or slow must not keep a decision from being heard, or fail the turn. */
+function notify({ ids }: ApprovalWaitOptions, { step, inGroup }: Waiting, approvalId: string): void {
+  const { notifyEscalation } = proxyActivities<ApprovalActivities>(
+    inGroup({ startToCloseTimeout: NOTICE_TIMEOUT, retry: NOTICE_RETRY, summary: 'tell the webhook' }),
+  );
+  notifyEscalation({ ...ids, step, approvalId }).catch(() => undefined); // The activity has logged why.
 }
 
 function settle(pending: Map<string, Pending>, states: readonly ApprovalState[]): void {

@@ -19,6 +19,43 @@ const masterKey = z
     '32 random bytes as hex or base64, for example from `openssl rand -hex 32`',
   );
 
+const LOOPBACK = /^(localhost|\[::1\]|127(\.\d+){3})$/;
+
+/** Plain HTTP only on this machine: the message holds a link that decides. */
+const isSafeAddress = ({ protocol, hostname }: URL): boolean =>
+  protocol === 'https:' || (protocol === 'http:' && LOOPBACK.test(hostname));
+
+const isPlainUrl = (url: URL): boolean => url.username === '' && url.password === '' && url.hash === '';
+
+const publicUrl = z
+  .string()
+  .max(500)
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : null;
+    return url !== null && /^https?:$/.test(url.protocol) && isPlainUrl(url) && url.search === '' && !/[?#]/.test(text);
+  }, 'an http or https address without user, query or fragment, as in https://agents.example.com')
+  .transform((text) => new URL(text).href.replace(/\/+$/, ''));
+
+const approvalsSchema = z.strictObject({
+  /** Where escalated approvals are sent; with a secret, which signs what is sent. */
+  escalation_webhook: z
+    .string()
+    .max(2_000)
+    .refine((text) => {
+      const url = URL.canParse(text) ? new URL(text) : null;
+      return url !== null && isPlainUrl(url) && isSafeAddress(url);
+    }, 'an https address without user or fragment; http only for this machine')
+    .optional(),
+  escalation_webhook_secret: z
+    .string()
+    .regex(
+      /^(whsec_)?[A-Za-z0-9+/]{32,}={0,2}$/,
+      'at least 24 random bytes as base64, with or without whsec_ in front, for example from `openssl rand -base64 32`',
+    )
+    .max(200)
+    .optional(),
+});
+
 const codecSchema = z.strictObject({
   /** Opens the payloads of all tenants for the Temporal CLI and for a UI that sends it. */
   token: z.string().min(20, 'at least 20 characters: whoever has it reads all payloads').max(200).optional(),
@@ -36,6 +73,8 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 const serverSchema = z.strictObject({
   port: port.default(8080),
   host: z.string().min(1).max(255).default('127.0.0.1'),
+  /** Where people reach this server, for links; default: the address a request was sent to, or the one it listens on. */
+  public_url: publicUrl.optional(),
   /** Images and files arrive inside the request as data URLs, hence megabytes. */
   body_limit_bytes: z
     .int()
@@ -110,6 +149,7 @@ export const configSchema = z.strictObject({
     .prefault({}),
   temporal: temporalSchema.prefault({}),
   codec: codecSchema.prefault({}),
+  approvals: approvalsSchema.prefault({}),
   roles: z.array(z.enum(ROLES)).min(1).default(['all']),
   egress: z
     .strictObject({

@@ -25,6 +25,7 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
   return [
     line('server.port', server.port),
     line('server.host', server.host),
+    ...linkLines(config),
     line('server.body_limit_bytes', server.body_limit_bytes),
     line('server.shutdown_grace_ms', server.shutdown_grace_ms),
     line('roles', [...config.roles].join(', ')),
@@ -67,6 +68,15 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
 function masterKeyText({ master_key: key, database }: Config): string {
   if (key !== undefined) return SET;
   return database.url === undefined ? '(made in the data folder)' : '(none: nothing is sealed or encrypted)';
+}
+
+function linkLines({ server, approvals: { escalation_webhook: webhook }, sources }: Config): ConfigLine[] {
+  const line = (key: string, value: string): ConfigLine => ({ key, value, source: sources.get(key) ?? 'default' });
+  return [
+    line('server.public_url', server.public_url ?? '(the address of each request)'),
+    // Addresses of webhooks often hold a secret in their path.
+    line('approvals.escalation_webhook', webhook === undefined ? '(none)' : `${new URL(webhook).origin}/…, signed`),
+  ];
 }
 
 function temporalLines(config: Config): ConfigLine[] {

@@ -149,7 +149,7 @@ function issueMessages(error: z.ZodError, file: ConfigFile, overrides: readonly 
   });
 }
 
-const SECRET_KEY = /key|url|header|password|token/i;
+const SECRET_KEY = /key|url|header|password|token|secret|webhook/i;
 
 /** ` = 5` for a plain value that may be shown; nothing for secrets and for what is missing. */
 function shownValue(data: unknown, path: readonly PropertyKey[]): string {
@@ -173,6 +173,12 @@ function crossChecks(document: ConfigDocument, temporal: TemporalProfile): strin
   if (held.length === 0 && (document.database.url === undefined || temporal.address === null)) {
     problems.push(
       `roles: ${[...roles].join(', ')}: a process without ${INSEPARABLE.join(', ')} needs services to share: set DATABASE_URL and TEMPORAL_ADDRESS.`,
+    );
+  }
+  const { escalation_webhook: webhook, escalation_webhook_secret: secret } = document.approvals;
+  if (webhook !== undefined && secret === undefined) {
+    problems.push(
+      'approvals.escalation_webhook: what is sent there must be signed: set TURNSTONE_ESCALATION_WEBHOOK_SECRET (`openssl rand -base64 32`).',
     );
   }
   const { port, ui_port: uiPort } = document.temporal;

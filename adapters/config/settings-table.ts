@@ -20,6 +20,7 @@ const setting = (variable: string, path: string, kind: TextKind = 'text', secret
 export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('PORT', 'server.port', 'number'),
   setting('HOST', 'server.host'),
+  setting('TURNSTONE_PUBLIC_URL', 'server.public_url'),
   setting('TURNSTONE_BODY_LIMIT_BYTES', 'server.body_limit_bytes', 'number'),
   setting('TURNSTONE_MAX_CONNECTIONS', 'server.max_connections', 'number'),
   setting('TURNSTONE_SHUTDOWN_GRACE_MS', 'server.shutdown_grace_ms', 'number'),
@@ -41,6 +42,8 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('TURNSTONE_TASK_QUEUE', 'temporal.task_queue'),
   setting('TURNSTONE_CODEC_TOKEN', 'codec.token', 'text', true),
   setting('TURNSTONE_CODEC_UI_ORIGINS', 'codec.ui_origins', 'list'),
+  setting('TURNSTONE_ESCALATION_WEBHOOK', 'approvals.escalation_webhook'),
+  setting('TURNSTONE_ESCALATION_WEBHOOK_SECRET', 'approvals.escalation_webhook_secret', 'text', true),
   setting('TURNSTONE_ROLES', 'roles', 'list'),
   setting('TURNSTONE_EGRESS_ALLOW', 'egress.allow', 'list'),
   setting('TURNSTONE_ANSWER_IMAGES_ALLOW', 'answers.images.allow', 'list'),

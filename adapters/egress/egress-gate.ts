@@ -139,6 +139,7 @@ async function sendHop(hop: Hop, agent: Agent, request: EgressRequest & { maxByt
 }
 
 async function follow(first: Hop, agent: Agent, request: EgressRequest, gate: Gate): Promise<EgressResponse> {
+  const maxRedirects = Math.min(request.maxRedirects ?? Infinity, gate.limits.maxRedirects);
   let hop = first;
   for (let redirects = 0; ; redirects += 1) {
     checkUrl(hop.url, gate);
@@ -148,10 +149,10 @@ async function follow(first: Hop, agent: Agent, request: EgressRequest, gate: Ga
     });
     const location = response.headers['location'];
     if (!isRedirect(response.status, location)) return response;
-    if (redirects >= gate.limits.maxRedirects) {
+    if (redirects >= maxRedirects) {
       throw failure(
         'egress.blocked',
-        `${describeUrl(first.url)} redirects more than ${gate.limits.maxRedirects} times; the last address was on ${hop.url.host}`,
+        `${describeUrl(first.url)} redirects more than ${maxRedirects} times; the last address was on ${hop.url.host}`,
       );
     }
     hop = nextHop(hop, response.status, location);

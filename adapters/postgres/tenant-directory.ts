@@ -42,6 +42,13 @@ export function createTenantDirectory(database: Database): TenantDirectory {
         );
         return { ...user, revokedAtMs: null };
       }),
+    isRevoked: (scope, principalId) =>
+      database.read(scope, async (connection) => {
+        const { rows } = await sql`
+          select 1 from revoked_principals
+          where ${owned(scope)} and principal_id = ${principalId}::text`.execute(connection);
+        return rows.length > 0;
+      }),
     openTurns: (scope, principalId, limit) =>
       database.read(scope, async (connection) => {
         const { rows } = await sql<{ id: string; conversation_id: string | null }>`

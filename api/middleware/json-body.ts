@@ -1,8 +1,8 @@
-/** Reads a JSON body: bounded, typed, well-formed, not too deep, free of dangerous names. Sets `req.body`. */
-import express from 'express';
-import type { Request, RequestHandler } from 'express';
+/** Bodies of JSON, and forms of pages: bounded, typed, well-formed, not too deep, free of dangerous names. Sets `req.body`. */
+import type { RequestHandler } from 'express';
 import { failure } from '../../domain/failures.js';
 import type { Failure } from '../../domain/failures.js';
+import { createBodyReader, mediaTypeOf } from './body-reader.js';
 import { guardJson, MAX_DEPTH } from './json-guard.js';
 import { findJsonMistake, jsonDepth } from './json-syntax.js';
 
@@ -24,40 +24,7 @@ function parseText(text: string): unknown {
   }
 }
 
-function tooLarge(limitBytes: number, cause?: Error): Failure {
-  return failure(
-    'request.too-large',
-    `The body is larger than ${limitBytes} bytes. Send less, or upload files separately.`,
-    { cause },
-  );
-}
-
-/** Errors of the body reader carry an HTTP status and a type; they become rows of the failure table. */
-function toBodyFailure(error: Error & { status?: number; type?: string }, limitBytes: number): Failure | Error {
-  if (error.status === 413) {
-    return tooLarge(limitBytes, error);
-  }
-  if (error.status === 415) {
-    return failure(
-      'request.unsupported-media-type',
-      'The Content-Encoding is not supported. Use gzip, deflate, br or none.',
-      { cause: error },
-    );
-  }
-  const isCallers = error.status !== undefined && error.status >= 400 && error.status < 500;
-  return isCallers
-    ? failure('request.invalid', `The body could not be read: ${error.message}.`, { cause: error })
-    : error;
-}
-
-function checkContentType(req: Request): void {
-  const type = (req.header('content-type') ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
-  if (type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type)) return;
-  throw failure(
-    'request.unsupported-media-type',
-    `The Content-Type '${type.slice(0, 100)}' is not supported. Send application/json.`,
-  );
-}
+const isJson = (type: string): boolean => type === 'application/json' || /^application\/[\w.-]+\+json$/.test(type);
 
 function decode(bytes: Buffer): string {
   try {
@@ -69,33 +36,46 @@ function decode(bytes: Buffer): string {
   }
 }
 
+function readJson(bytes: Buffer): unknown {
+  const value = parseText(decode(bytes));
+  guardJson(value);
+  return value;
+}
+
+function unsupported(type: string, supported: string): Failure {
+  const sent = `The Content-Type '${type.slice(0, 100)}' is not supported.`;
+  return failure('request.unsupported-media-type', `${sent} Send ${supported}.`);
+}
+
 export function createJsonBody(limitBytes: number): RequestHandler {
-  const read = express.raw({ type: () => true, limit: limitBytes });
-  return (req, res, next) => {
-    // The reader would take the whole body first, to throw it away: an announced one is not waited for.
-    if (Number(req.header('content-length') ?? 0) > limitBytes) {
-      res.setHeader('Connection', 'close');
-      next(tooLarge(limitBytes));
-      return;
+  return createBodyReader(limitBytes, (req, bytes) => {
+    const type = mediaTypeOf(req);
+    if (isJson(type)) return readJson(bytes);
+    throw unsupported(type, 'application/json');
+  });
+}
+
+/** Fields of a form as an object of texts; an empty one counts as left out, as browsers send what was not filled in. */
+function readForm(bytes: Buffer): unknown {
+  const fields = Object.create(null) as Record<string, string>;
+  for (const [name, text] of new URLSearchParams(decode(bytes))) {
+    if (Object.hasOwn(fields, name)) {
+      throw failure('request.invalid', `'${name.slice(0, 100)}' stands twice in the form. Send it once.`, {
+        param: name.slice(0, 100),
+      });
     }
-    read(req, res, (error?: unknown) => {
-      if (error instanceof Error) {
-        next(toBodyFailure(error, limitBytes));
-        return;
-      }
-      try {
-        const bytes: unknown = req.body;
-        if (!Buffer.isBuffer(bytes) || bytes.length === 0) req.body = undefined;
-        else {
-          checkContentType(req);
-          const value = parseText(decode(bytes));
-          guardJson(value);
-          req.body = value;
-        }
-        next();
-      } catch (refused) {
-        next(refused);
-      }
-    });
-  };
+    if (text !== '') fields[name] = text;
+  }
+  guardJson(fields);
+  return { ...fields };
+}
+
+/** For pages: the form a browser sends, or the same fields as JSON. */
+export function createFormOrJsonBody(limitBytes: number): RequestHandler {
+  return createBodyReader(limitBytes, (req, bytes) => {
+    const type = mediaTypeOf(req);
+    if (type === 'application/x-www-form-urlencoded') return readForm(bytes);
+    if (isJson(type)) return readJson(bytes);
+    throw unsupported(type, 'application/x-www-form-urlencoded or application/json');
+  });
 }

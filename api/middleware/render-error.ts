@@ -67,5 +67,7 @@ export const renderError: ErrorRequestHandler = (thrown: unknown, _req, res, nex
     return;
   }
   setErrorHeaders(res, problem, status);
-  res.status(status).json(toErrorBody(problem, context.requestId));
+  res.status(status);
+  if (context.errorPage === null) res.json(toErrorBody(problem, context.requestId));
+  else res.type('html').send(context.errorPage(problem));
 };

@@ -22,6 +22,7 @@ export function createRequestIdentity(logger: Logger): RequestHandler {
       logger: logger.child({ requestId, ...(traced ? { traceId: traceparent.slice(3, 35) } : {}) }),
       caller: null,
       providerKey: null,
+      errorPage: null,
       route: null,
     });
     next();

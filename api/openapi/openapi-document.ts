@@ -76,6 +76,11 @@ const idempotencyHeader = z.object({
 
 const IDEMPOTENT = new Set(['createResponse', 'continueResponse', 'forkResponse', 'createChatCompletion']);
 
+function bodyContent(route: ApiRoute, schema: z.ZodType): Record<string, { schema: z.ZodType }> {
+  const json = { 'application/json': { schema } };
+  return route.form === true ? { ...json, 'application/x-www-form-urlencoded': { schema } } : json;
+}
+
 function register(registry: OpenAPIRegistry, route: ApiRoute): void {
   const params = paramsOf(route);
   const answers: Answers = errorAnswers(route);
@@ -92,7 +97,7 @@ function register(registry: OpenAPIRegistry, route: ApiRoute): void {
       ...(params === null ? {} : { params }),
       ...(route.query === null ? {} : { query: route.query as z.ZodObject }),
       ...(IDEMPOTENT.has(route.operationId) ? { headers: idempotencyHeader } : {}),
-      ...(route.body === null ? {} : { body: { content: { 'application/json': { schema: route.body } } } }),
+      ...(route.body === null ? {} : { body: { content: bodyContent(route, route.body) } }),
     },
     responses: answers,
   });

@@ -29,6 +29,31 @@ export const approvalSchema = z
   })
   .meta({ id: 'Approval' });
 
+export const madeLinkSchema = z
+  .object({
+    object: z.literal('approval_link'),
+    id: z.string(),
+    url: z.string().describe('Whoever has it can decide, once.'),
+    expires_at: seconds,
+  })
+  .meta({ id: 'MadeApprovalLink' });
+
+export const approvalLinkSchema = z
+  .object({
+    object: z.literal('approval_link'),
+    id: z.string(),
+    status: z.enum(['pending', 'approved', 'denied', 'expired', 'cancelled']),
+    agent: z.string(),
+    tool: z.string(),
+    effect: z.enum(['read', 'keyed', 'unkeyed']),
+    because: z.object({ code: z.string(), message: z.string() }),
+    arguments: z.string().describe('For reading: indented, and cut when `arguments_cut`.'),
+    arguments_cut: z.boolean().describe('Too long to show: then the link can only deny.'),
+    arguments_hash: z.string(),
+    expires_at: seconds,
+  })
+  .meta({ id: 'ApprovalLink' });
+
 export const approvalListSchema = z
   .object({
     object: z.literal('list'),

@@ -10,6 +10,24 @@ export const approvalQuerySchema = pageQuerySchema.extend({
   response: z.string().max(128).optional().describe('Of this response only.'),
 });
 
+/** A month; an approval's own deadline comes first. */
+const MAX_LINK_SECONDS = 2_592_000;
+
+export const linkRequestSchema = closedObject({
+  expires_in: z
+    .int()
+    .min(60)
+    .max(MAX_LINK_SECONDS)
+    .nullish()
+    .describe('Seconds; left out, and at the most: until the deadline of the approval.'),
+}).meta({ id: 'ApprovalLinkCreate', example: { expires_in: 86_400 } });
+
+export const linkDecisionSchema = closedObject({
+  decision: z.enum(['approve', 'deny']),
+  reason: z.string().max(MAX_REASON_CHARS).nullish().describe('The model is told it.'),
+}).meta({ id: 'ApprovalLinkDecision', example: { decision: 'deny', reason: 'too expensive' } });
+export type LinkDecisionParams = z.infer<typeof linkDecisionSchema>;
+
 export const decisionSchema = closedObject({
   decision: z.enum(['approve', 'deny']),
   reason: z.string().max(MAX_REASON_CHARS).nullish().describe('The model is told it.'),

@@ -32,6 +32,8 @@ export interface TenantDirectory {
   revokeUser(scope: Scope, principalId: string): Promise<TenantUser | null>;
   /** Their keys work again, but those revoked by themselves. Safe to repeat. @returns null when there is no such user. */
   restoreUser(scope: Scope, principalId: string): Promise<TenantUser | null>;
+  /** False for who was never known. */
+  isRevoked(scope: Scope, principalId: string): Promise<boolean>;
   /** Turns of a principal without a terminal state, oldest first. */
   openTurns(scope: Scope, principalId: string, limit: number): Promise<readonly RunningTurn[]>;
 }

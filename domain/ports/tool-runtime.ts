@@ -36,6 +36,8 @@ export interface EgressRequest {
   readonly body?: string;
   readonly maxBytes: number;
   readonly timeoutMs: number;
+  /** Fewer than the gate allows; 0: a redirect is refused. */
+  readonly maxRedirects?: number;
   readonly signal: AbortSignal;
 }
 

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import OpenAI from 'openai';
 import { createMemoryEventLog } from '../../adapters/memory/memory-event-log.js';
+import { createSecretBox } from '../../adapters/secrets/secret-box.js';
 import { createApp } from '../../api/app.js';
 import type { ApiDeps } from '../../api/api-deps.js';
 import { createApiKeySecret } from '../../api/api-key-secret.js';
@@ -24,6 +25,7 @@ import {
   createInMemoryUsageStore,
 } from './in-memory-stores.js';
 import { createInMemoryAuditLog } from './in-memory-audit-log.js';
+import { aKeyRing } from './in-memory-tenant-keys.js';
 import { createInMemoryAccess } from './in-memory-access.js';
 import { createInMemorySteerStore } from './in-memory-stores-pending.js';
 import { createInMemoryTurnStore } from './in-memory-stores-turns.js';
@@ -195,6 +197,7 @@ export async function startApi(changes: Partial<ApiDeps> = {}): Promise<ApiFixtu
     audit: createInMemoryAuditLog(),
     codec: null,
     keyRing: null,
+    links: { box: createSecretBox(aKeyRing()), publicUrl: null },
     ...changes,
     events,
   };

@@ -78,6 +78,7 @@ export function createInMemoryAccess(tables: MemoryTables): Access {
       revoked.delete(place(scope.tenantId, principalId));
       return userOf(scope, principalId);
     },
+    isRevoked: async ({ tenantId }, principalId) => revoked.has(place(tenantId, principalId)),
     openTurns: async (scope, principalId, limit) =>
       [...tables.turns.values()]
         .map(({ turn }) => turn)

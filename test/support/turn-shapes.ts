@@ -13,7 +13,7 @@ import type { StartedTurn } from './workflow-environment.js';
 export interface TurnShape {
   readonly name: string;
   readonly input?: Partial<TurnInput>;
-  readonly activities: Pick<TurnActivities, 'callModel'> & Partial<TurnActivities>;
+  readonly activities: Pick<TurnActivities, 'callModel'> & Partial<TurnActivities & ApprovalActivities>;
   /** What happens from outside while it runs. */
   readonly meanwhile?: (run: StartedTurn) => Promise<void>;
 }
@@ -38,6 +38,16 @@ async function decideWhenAsked({ handle }: StartedTurn): Promise<void> {
   await handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
 }
 
+/** Decides once the webhook has been tried. */
+async function decideWhenEscalated({ handle }: StartedTurn): Promise<void> {
+  for (;;) {
+    const { events } = await handle.fetchHistory();
+    if (events?.some((event) => event.activityTaskFailedEventAttributes) === true) break;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  await handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
+}
+
 const gatedThenClosed: TurnActivities['callModel'] = async ({ step }) => {
   const call = { approval: 'ask', argumentsHash: 'h', effect: 'unkeyed' } as const;
   return step === 1 ? callsResult([plannedCall(activityInfo().taskQueue, 0, call)]) : closedResult();
@@ -49,6 +59,19 @@ export const TURN_SHAPES: readonly TurnShape[] = [
     input: { policy: DEFAULT_POLICY },
     activities: { callModel: gatedThenClosed },
     meanwhile: decideWhenAsked,
+  },
+  {
+    // Nobody decided in time: the webhook is told, does not take it, and somebody decides.
+    name: 'approval-escalated',
+    input: { policy: { ...DEFAULT_POLICY, escalateAfterMs: 100 } },
+    activities: {
+      callModel: gatedThenClosed,
+      escalateApprovals: async () => ({ notify: ['appr_0'] }),
+      notifyEscalation: async () => {
+        throw ApplicationFailure.nonRetryable('HTTP 500', 'webhook.failed');
+      },
+    },
+    meanwhile: decideWhenEscalated,
   },
   {
     name: 'approval-expired',
@@ -166,6 +189,7 @@ export function shapeActivities(shape: TurnShape): TurnActivities & ApprovalActi
     readDecisions: async () => [state('approved')],
     expireApprovals: async () => [state('expired')],
     escalateApprovals: async () => undefined,
+    notifyEscalation: async () => undefined,
     runTool: async ({ step, callIndex }) => ({
       status: 'completed',
       repeatKey: `${step}/${callIndex}`,

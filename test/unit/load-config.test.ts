@@ -11,6 +11,8 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 
 const EXAMPLE = readFileSync(new URL('../../turnstone.config.example.yaml', import.meta.url), 'utf8');
 
+const WEBHOOK_SECRET = `whsec_${'b'.repeat(32)}`;
+
 interface Given {
   readonly env?: Record<string, string>;
   readonly file?: string;
@@ -127,10 +129,12 @@ describe('loadConfig: values', () => {
 
   it('example file: every commented setting switched on -> accepted', () => {
     const switchedOn = EXAMPLE.replace(
-      /^# ((database|default_model|providers|fallbacks|cache_dir|agents_dir):.*)$/gm,
+      /^# ((database|approvals|default_model|providers|fallbacks|cache_dir|agents_dir):.*)$/gm,
       '$1',
     ).replace(/^# {3,}/gm, (indent) => indent.slice(2));
-    const config = load({ file: switchedOn, env: { DATABASE_PASSWORD: 'p', HOUSE_API_KEY: 'k' } });
+    const env = { DATABASE_PASSWORD: 'p', HOUSE_API_KEY: 'k', TURNSTONE_ESCALATION_WEBHOOK_SECRET: WEBHOOK_SECRET };
+    const config = load({ file: switchedOn, env });
+    expect(config.approvals.escalation_webhook).toContain('hooks.example.com');
     expect(config.providers[0]?.models[0]?.prices?.input_per_million_micros).toBe(2_500_000);
     expect(config.fallbacks).toHaveLength(1);
     expect(config.database.url).toContain('turnstone:p@db');

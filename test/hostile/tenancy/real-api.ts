@@ -1,9 +1,14 @@
 /** The API over the real stores on PGlite, row-level security included; only the engine and the models are fakes. */
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createNoSecretBox } from '../../../adapters/secrets/secret-box.js';
+import { createTenantKeyStore } from '../../../adapters/postgres/tenant-key-store.js';
+import { createKeyRing } from '../../../adapters/secrets/key-ring.js';
+import { toMasterKey } from '../../../adapters/secrets/master-key.js';
+import { createSecretBox } from '../../../adapters/secrets/secret-box.js';
 import { createStores } from '../../../workers/stores-over-database.js';
+import type { SecretBox } from '../../../domain/ports/secret-box.js';
 import { startApi } from '../../support/api-fakes.js';
 import type { ApiFixture } from '../../support/api-fakes.js';
 import { openTestPglite } from '../../support/database.js';
@@ -15,6 +20,7 @@ export interface Owner {
 
 export interface RealApi {
   readonly api: ApiFixture;
+  readonly box: SecretBox;
   /** Everything the database holds of an owner, as text that can be compared. */
   dump(owner: Owner): Promise<string>;
   close(): Promise<void>;
@@ -26,9 +32,11 @@ const NO_LIMIT = { points: 1_000_000, durationSeconds: 60 };
 export async function startRealApi(): Promise<RealApi> {
   const opened = await openTestPglite();
   const folder = mkdtempSync(join(tmpdir(), 'turnstone-sweep-'));
-  const stores = createStores(opened.database, folder, createNoSecretBox());
+  const store = createTenantKeyStore(opened.database);
+  const box = createSecretBox(createKeyRing({ store, masterKeys: [toMasterKey(randomBytes(32))] }));
+  const stores = createStores(opened.database, folder, box);
   await stores.apiKeys.ensureTenant('default', 'Default');
-  const api = await startApi({ ...stores, rateLimit: NO_LIMIT });
+  const api = await startApi({ ...stores, links: { box, publicUrl: null }, rateLimit: NO_LIMIT });
   const { pool } = opened.sqlPool;
   // The login role of PGlite is a superuser: it sees what the product's roles do not.
   const tables = await pool.query<{ name: string }>(
@@ -37,6 +45,7 @@ export async function startRealApi(): Promise<RealApi> {
   );
   return {
     api,
+    box,
     async dump({ tenantId, principalId }) {
       const parts: string[] = [];
       for (const { name } of tables.rows) {

@@ -46,6 +46,7 @@ export const REQUESTS: Readonly<Record<string, (own: World) => Request>> = {
   decideApproval: (own) => ({ path: { id: own.approvalId }, body: { decision: 'deny' } }),
   listConsents: (own) => ({ path: { id: own.consentedId } }),
   endConsent: (own) => ({ path: { id: own.consentedId, tool: own.consentedTool } }),
+  createApprovalLink: (own) => ({ path: { id: own.approvalId }, body: { expires_in: 3600 } }),
   createConversation: ok({ body: { title: 'mine' } }),
   listConversations: ok({ query: { archived: 'any', limit: '100' } }),
   getConversation: aConversation,

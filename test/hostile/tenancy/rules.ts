@@ -52,7 +52,7 @@ export const RULES: readonly Rule[] = [
   { slot: /^cancelResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.runningId) },
   { slot: /^continueResponse .* path\.id$/, rule: hidden('resp_', (victim) => victim.limitedId) },
   { slot: /\/v1\/responses\/\{id\}\S* path\.id$/, rule: hidden('resp_', (victim) => victim.responseId) },
-  { slot: /\/v1\/approvals\/\{id\} path\.id$/, rule: hidden('appr_', (victim) => victim.approvalId) },
+  { slot: /\/v1\/approvals\/\{id\}\S* path\.id$/, rule: hidden('appr_', (victim) => victim.approvalId) },
   { slot: /^listApprovals .* query\.after$/, rule: hidden('appr_', (victim) => victim.approvalId, 400) },
   {
     slot: /^listApprovals .* query\.(conversation|response)$/,
