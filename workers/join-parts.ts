@@ -104,17 +104,15 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   });
   const turnEngine = crash.port('engine', engine);
   const starter = createTurnStarter({ engine: turnEngine, logger });
-  const egress = createEgress({ allow: config.egress.allow, logger });
-  const listening: { url: string | null } = { url: null };
+  const state: { apiUrl: string | null; draining: boolean } = { apiUrl: null, draining: false };
   // Turns that waited get their head start too, which itself is made of what activities are made of.
   let headStart: HeadStart | null = null;
   const deps: ActivityDeps = {
     ...activityStores(parts.store),
-    ...openEscalation(config, parts.store.secrets.box, egress, () => listening.url),
+    ...openOutgoing(parts, () => state.apiUrl),
     events,
     models: crash.models(parts.models.registry),
     tools: crash.tools(joinTools(createBuiltinTools({ python }), parts.ownTools)),
-    egress,
     answers: answerRules(parts),
     logger,
     metrics: metrics.metrics,
@@ -127,7 +125,6 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   closers.add('turn starts', () => starter.drain(), STARTS_GRACE_MS);
   if (config.roles.has('background'))
     openSweeper({ ...deps, engine: turnEngine, undoEngine }, isAlone(config), closers);
-  let draining = false;
   const context: ApiContext = {
     deps,
     turnEngine,
@@ -137,17 +134,26 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     metrics,
     python,
     worker,
-    isDraining: () => draining,
+    isDraining: () => state.draining,
   };
-  if (config.roles.has('api')) listening.url = await openApi(parts, context, closers);
+  if (config.roles.has('api')) state.apiUrl = await openApi(parts, context, closers);
   if (config.roles.has('tools')) python.begin();
   return {
-    apiUrl: listening.url,
+    apiUrl: state.apiUrl,
     failed: neverOr(worker),
     drain: () => {
-      draining = true;
+      state.draining = true;
     },
   };
+}
+
+/** What goes out, and who hears of escalations over it. @param apiUrl null until the API listens. */
+function openOutgoing(
+  { config, logger, store }: Parts,
+  apiUrl: () => string | null,
+): Pick<ActivityDeps, 'egress' | 'escalation'> {
+  const egress = createEgress({ allow: config.egress.allow, logger });
+  return { egress, ...openEscalation(config, store.secrets.box, egress, apiUrl) };
 }
 
 /** Undefined without a master key: then Temporal holds readable payloads. */
