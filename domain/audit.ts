@@ -2,7 +2,16 @@
 import type { JsonObject } from './json.js';
 import { canonicalJson } from './json.js';
 
-export type AuditAction = 'payloads.decoded' | 'payloads.encoded' | 'encryption_key.rotated' | 'approval_link.created';
+export type AuditAction =
+  | 'payloads.decoded'
+  | 'payloads.encoded'
+  | 'encryption_key.rotated'
+  | 'tenant.created'
+  | 'key.created'
+  | 'key.revoked'
+  | 'user.revoked'
+  | 'user.restored'
+  | 'approval_link.created';
 
 export interface NewAuditEntry {
   /** Who: a principal, or a part of the installation such as `temporal-ui`. */

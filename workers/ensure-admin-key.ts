@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { failure } from '../domain/failures.js';
 import { newId } from '../domain/ids.js';
+import type { AuditLog } from '../domain/ports/audit-log.js';
 import type { ApiKeyStore } from '../domain/ports/api-key-store.js';
 import type { TenantDirectory } from '../domain/ports/tenant-directory.js';
 import type { Scope } from '../domain/scope.js';
@@ -10,6 +11,7 @@ import { DEFAULT_TENANT } from '../domain/scope.js';
 export interface AdminKeyOptions {
   readonly apiKeys: ApiKeyStore;
   readonly directory: TenantDirectory;
+  readonly audit: AuditLog;
   /** From TURNSTONE_ADMIN_KEY. */
   readonly configured: string | undefined;
   /** Make one although there is one already. */
@@ -31,13 +33,15 @@ function sha256(key: string): string {
 export async function ensureAdminKey({
   apiKeys,
   directory,
+  audit,
   configured,
   makeNew,
 }: AdminKeyOptions): Promise<string | null> {
   await apiKeys.ensureTenant(DEFAULT_TENANT, 'Default');
-  const store = (key: string, name: string): Promise<unknown> =>
-    apiKeys.create(ADMIN, {
-      id: newId('apiKey'),
+  const store = async (key: string, name: string): Promise<void> => {
+    const id = newId('apiKey');
+    await apiKeys.create(ADMIN, {
+      id,
       principalId: ADMIN.principalId,
       name,
       scopes: ADMIN.scopes,
@@ -45,6 +49,14 @@ export async function ensureAdminKey({
       expiresAtMs: null,
       hash: sha256(key),
     });
+    await audit.append(ADMIN.tenantId, {
+      principalId: 'server',
+      action: 'key.created',
+      subject: id,
+      details: { principal: ADMIN.principalId, scopes: [...ADMIN.scopes] },
+      requestId: 'start',
+    });
+  };
   if (configured !== undefined) await keepConfigured(apiKeys, configured, store);
   if (!makeNew && (configured !== undefined || (await apiKeys.hasAdminKey(DEFAULT_TENANT)))) return null;
   // Whoever may start the product with a new key may have its administrator back.
@@ -57,7 +69,7 @@ export async function ensureAdminKey({
 async function keepConfigured(
   apiKeys: ApiKeyStore,
   key: string,
-  store: (key: string, name: string) => Promise<unknown>,
+  store: (key: string, name: string) => Promise<void>,
 ): Promise<void> {
   const known = await apiKeys.findByHash(sha256(key));
   if (known === null) {

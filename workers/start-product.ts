@@ -76,6 +76,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   const adminKey = await ensureAdminKey({
     apiKeys: store.apiKeys,
     directory: store.directory,
+    audit: store.audit,
     configured: config.admin_key,
     makeNew: options.makeAdminKey,
   });

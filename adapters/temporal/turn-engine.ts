@@ -20,6 +20,7 @@ import {
   turnWorkflowId,
 } from '../../domain/turn-contract.js';
 import type { TurnRef } from '../../domain/turn-contract.js';
+import { userHandle } from '../../domain/user-handle.js';
 import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound, isRunning } from './engine-errors.js';
 
 export interface TurnEngineOptions {
@@ -101,7 +102,8 @@ async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'s
   const { turnId } = turn.input;
   const { workflow } = options.client;
   try {
-    await within(options, CALL_TIMEOUT_MS, () => workflow.start(TURN_WORKFLOW_TYPE, startOptions(turn, options)));
+    const start = await startOptions(turn, options);
+    await within(options, CALL_TIMEOUT_MS, () => workflow.start(TURN_WORKFLOW_TYPE, start));
     return 'started';
   } catch (error) {
     if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
@@ -157,10 +159,10 @@ async function progress(options: TurnEngineOptions, turn: TurnRef): Promise<unkn
   }
 }
 
-function startOptions(
+async function startOptions(
   turn: StartTurn,
   options: TurnEngineOptions,
-): Parameters<Client['workflow']['start']>[1] & { args: unknown[] } {
+): Promise<Parameters<Client['workflow']['start']>[1] & { args: unknown[] }> {
   const { tenantId, turnId } = turn.input;
   return {
     args: [turn.input],
@@ -173,15 +175,15 @@ function startOptions(
     staticSummary: turn.summary,
     memo: { turnId },
     priority: { fairnessKey: tenantId.slice(0, MAX_FAIRNESS_KEY) },
-    ...(options.searchAttributes ? { typedSearchAttributes: searchAttributes(turn) } : {}),
+    ...(options.searchAttributes ? { typedSearchAttributes: await searchAttributes(turn) } : {}),
   };
 }
 
-function searchAttributes(turn: StartTurn): TypedSearchAttributes {
+async function searchAttributes(turn: StartTurn): Promise<TypedSearchAttributes> {
   const keyword = (text: string): string => text.slice(0, MAX_KEYWORD);
   const pairs: SearchAttributePair[] = [
     { key: KEYS.tenant, value: keyword(turn.input.tenantId) },
-    { key: KEYS.user, value: keyword(turn.principalId) },
+    { key: KEYS.user, value: await userHandle(turn.input.tenantId, turn.principalId) },
     { key: KEYS.agent, value: keyword(turn.agent) },
     { key: KEYS.model, value: keyword(turn.model) },
   ];

@@ -2,6 +2,7 @@
 import { failure } from '../../domain/failures.js';
 import { isId } from '../../domain/ids.js';
 import type { ApiDeps } from '../api-deps.js';
+import { auditChange } from '../audit-change.js';
 import { createKey, toKeyObject } from '../api-key-creation.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
@@ -29,12 +30,14 @@ function createRoute(deps: ApiDeps): ApiRoute {
           { param: 'expires_at' },
         );
       }
+      const principal = body.principal ?? caller.scope.principalId;
       const made = await createKey(deps, caller.scope, {
-        principalId: body.principal ?? caller.scope.principalId,
+        principalId: principal,
         name: body.name,
         scopes: body.scopes,
         expiresAtMs,
       });
+      await auditChange(deps, { caller, context }, 'key.created', made.id, { principal, scopes: [...body.scopes] });
       context.logger.info({ createdKeyId: made.id, scopes: body.scopes }, 'API key created');
       res.setHeader('Cache-Control', 'no-store');
       res.status(201).json(made);
@@ -71,6 +74,7 @@ export function createAdminKeyRoutes(deps: ApiDeps): readonly ApiRoute[] {
         if (!isId(id) || !(await deps.apiKeys.revoke(caller.scope, id))) {
           throw failure('key.not-found', `There is no API key '${id.slice(0, 128)}'. GET /v1/admin/keys lists them.`);
         }
+        await auditChange(deps, { caller, context }, 'key.revoked', id);
         context.logger.info({ revokedKeyId: id }, 'API key revoked');
         res.json({ id, object: 'api_key.deleted', deleted: true });
       },

@@ -3,6 +3,7 @@ import { failure } from '../../domain/failures.js';
 import type { Tenant } from '../../domain/ports/tenant-directory.js';
 import { DEFAULT_TENANT, ownerScope } from '../../domain/scope.js';
 import type { ApiDeps } from '../api-deps.js';
+import { auditChange } from '../audit-change.js';
 import { createKey } from '../api-key-creation.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
@@ -54,6 +55,15 @@ export function createAdminTenantRoutes(deps: ApiDeps): readonly ApiRoute[] {
           name: 'first admin key',
           scopes: ['read', 'write', 'admin'],
           expiresAtMs: null,
+        });
+        await auditChange(deps, { caller, context }, 'tenant.created', tenant.id);
+        // In the trail of the new tenant too: its first key is the operator's doing.
+        await deps.audit.append(tenant.id, {
+          principalId: 'operator',
+          action: 'key.created',
+          subject: key.id,
+          details: { principal: body.admin, scopes: ['read', 'write', 'admin'] },
+          requestId: context.requestId,
         });
         context.logger.info({ createdTenantId: tenant.id }, 'tenant created');
         res.setHeader('Cache-Control', 'no-store');

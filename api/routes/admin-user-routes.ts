@@ -1,6 +1,8 @@
 /** `/v1/admin/users`: the users of the tenant, and taking them out or back in. */
 import type { TenantUser } from '../../domain/ports/tenant-directory.js';
+import { userHandle } from '../../domain/user-handle.js';
 import type { ApiDeps } from '../api-deps.js';
+import { auditChange } from '../audit-change.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
 import { toList } from '../projections/item-list.js';
@@ -12,11 +14,15 @@ const TAG = 'Administration';
 const PAGE = 1_000;
 const toSeconds = (ms: number): number => Math.floor(ms / 1000);
 
-function toUserObject(user: TenantUser): { readonly id: string } & Readonly<Record<string, unknown>> {
+async function toUserObject(
+  tenantId: string,
+  user: TenantUser,
+): Promise<{ readonly id: string } & Readonly<Record<string, unknown>>> {
   return {
     id: user.principalId,
     object: 'user',
     live_keys: user.liveKeys,
+    temporal_user: await userHandle(tenantId, user.principalId),
     created_at: toSeconds(user.createdAtMs),
     revoked_at: user.revokedAtMs === null ? null : toSeconds(user.revokedAtMs),
   };
@@ -36,7 +42,8 @@ export function createAdminUserRoutes(deps: ApiDeps): readonly ApiRoute[] {
       answers: { 200: { description: 'A page of users', schema: userListSchema } },
       async handle({ caller, query, res }) {
         const users = await deps.directory.listUsers(caller.scope, query.after ?? null);
-        res.json(toList(users.map(toUserObject), users.length === PAGE));
+        const objects = await Promise.all(users.map((user) => toUserObject(caller.scope.tenantId, user)));
+        res.json(toList(objects, users.length === PAGE));
       },
     }),
     defineRoute({
@@ -53,7 +60,8 @@ export function createAdminUserRoutes(deps: ApiDeps): readonly ApiRoute[] {
       async handle({ caller, context, param, res }) {
         const { scope } = caller;
         const { user, stopped } = await revokeUser(deps, { scope, logger: context.logger }, param('principal'));
-        res.json({ ...toUserObject(user), stopped_responses: stopped });
+        await auditChange(deps, { caller, context }, 'user.revoked', user.principalId, { stopped_responses: stopped });
+        res.json({ ...(await toUserObject(scope.tenantId, user)), stopped_responses: stopped });
       },
     }),
     defineRoute({
@@ -68,8 +76,9 @@ export function createAdminUserRoutes(deps: ApiDeps): readonly ApiRoute[] {
       async handle({ caller, context, param, res }) {
         const user = await deps.directory.restoreUser(caller.scope, param('principal'));
         if (user === null) throw noUser(param('principal'));
+        await auditChange(deps, { caller, context }, 'user.restored', user.principalId);
         context.logger.info({ restoredPrincipalId: user.principalId }, 'user restored');
-        res.json(toUserObject(user));
+        res.json(await toUserObject(caller.scope.tenantId, user));
       },
     }),
   ];

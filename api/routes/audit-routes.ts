@@ -1,7 +1,8 @@
-/** `/v1/audit`: who looked at what, for the tenant's administrators; and the tenant's encryption key, renewed. */
+/** `/v1/audit`: who looked at what and changed what, for the tenant's administrators; and the tenant's encryption key, renewed. */
 import type { AuditEntry } from '../../domain/audit.js';
 import { failure } from '../../domain/failures.js';
 import type { ApiDeps } from '../api-deps.js';
+import { auditChange } from '../audit-change.js';
 import { defineRoute } from '../api-route.js';
 import type { ApiRoute } from '../api-route.js';
 import { toList } from '../projections/item-list.js';
@@ -40,13 +41,7 @@ function rotateRoute(deps: ApiDeps): ApiRoute {
         throw failure('secrets.unavailable', 'This server has no master key: set TURNSTONE_MASTER_KEY.');
       }
       const id = await deps.keyRing.rotate(caller.scope.tenantId);
-      await deps.audit.append(caller.scope.tenantId, {
-        principalId: caller.scope.principalId,
-        action: 'encryption_key.rotated',
-        subject: id,
-        details: {},
-        requestId: context.requestId,
-      });
+      await auditChange(deps, { caller, context }, 'encryption_key.rotated', id);
       res.status(201).json({ id, object: 'encryption_key' });
     },
   });

@@ -199,6 +199,7 @@ export const userSchema = z
     id,
     object: z.literal('user'),
     live_keys: z.int(),
+    temporal_user: z.string().describe('What the search attribute `TurnstoneUser` holds for their turns.'),
     created_at: seconds,
     revoked_at: seconds.nullable(),
     stopped_responses: z.int().optional().describe('How many running responses a revocation told to stop.'),

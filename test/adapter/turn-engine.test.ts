@@ -19,6 +19,7 @@ import type { StartTurn, TurnEngine } from '../../domain/ports/turn-engine.js';
 import type { TurnActivities } from '../../domain/turn-contract.js';
 import { olderTurnWorkflowId, turnWorkflowId } from '../../domain/turn-contract.js';
 import type { TurnRef } from '../../domain/turn-contract.js';
+import { userHandle } from '../../domain/user-handle.js';
 import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createTurnWorker } from '../../workers/turn-worker.js';
 import type { TurnWorker } from '../../workers/turn-worker.js';
@@ -119,7 +120,7 @@ describe('start', () => {
     );
     expect(attributes).toMatchObject({
       TurnstoneTenant: 'default',
-      TurnstoneUser: 'ada',
+      TurnstoneUser: await userHandle('default', 'ada'),
       TurnstoneConversation: turn.conversationId,
       TurnstoneAgent: 'general',
       TurnstoneModel: 'openai/gpt-4o',
