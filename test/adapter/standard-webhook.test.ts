@@ -1,55 +1,27 @@
 /** Proves, against a server that checks the signature: what is sent is signed and repeatable, and each way of not taking it is an error of its own. */
-import { createHmac, timingSafeEqual } from 'node:crypto';
 import { once } from 'node:events';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createEgress } from '../../adapters/egress/egress-gate.js';
 import { createStandardWebhook } from '../../adapters/webhooks/standard-webhook.js';
 import type { Webhook } from '../../domain/ports/webhook.js';
 import { silentLogger } from '../support/silent-logger.js';
-import { startTestServer } from '../support/tcp-servers.js';
-import type { TestServer } from '../support/tcp-servers.js';
+import { startWebhookReceiver } from '../support/webhook-receiver.js';
+import type { WebhookReceiver } from '../support/webhook-receiver.js';
 
 const KEY = Buffer.alloc(32, 7);
 const SECRET = `whsec_${KEY.toString('base64')}`;
 const MESSAGE = { id: 'escalated_appr_1', body: { type: 'approval.escalated', data: { tool: 'send_mail — ü' } } };
 
-const open: TestServer[] = [];
+const open: WebhookReceiver[] = [];
 afterEach(async () => {
   for (const server of open.splice(0)) await server.close();
 });
 
-type Answer = (response: ServerResponse, body: string) => void;
-
-/** As a receiver does it after the specification: 401 unless the signature is right and the time is now. */
-function isSigned({ headers }: IncomingMessage, body: string): boolean {
-  const { 'webhook-id': id, 'webhook-timestamp': at, 'webhook-signature': signatures } = headers;
-  if (Math.abs(Date.now() / 1000 - Number(at)) > 300) return false;
-  const wanted = createHmac('sha256', KEY)
-    .update(`${String(id)}.${String(at)}.${body}`)
-    .digest();
-  return String(signatures)
-    .split(' ')
-    .some((each) => {
-      const given = Buffer.from(each.replace(/^v1,/, ''), 'base64');
-      return given.length === wanted.length && timingSafeEqual(given, wanted);
-    });
-}
-
-async function receiver(
-  answer: Answer = (response) => response.writeHead(204).end(),
-): Promise<TestServer & { url: string }> {
-  const server = await startTestServer((request, response) => {
-    const parts: Buffer[] = [];
-    request.on('data', (part: Buffer) => parts.push(part));
-    request.on('end', () => {
-      const body = Buffer.concat(parts).toString('utf8');
-      if (isSigned(request, body)) answer(response, body);
-      else response.writeHead(401).end();
-    });
-  });
+async function receiver(answer?: (response: ServerResponse) => void): Promise<WebhookReceiver> {
+  const server = await startWebhookReceiver(KEY, answer);
   open.push(server);
-  return { ...server, url: `http://127.0.0.1:${server.port}/hooks/one` };
+  return server;
 }
 
 const aWebhook = (url: string, changes: { secret?: string; allow?: string[]; timeoutMs?: number } = {}): Webhook =>
@@ -64,14 +36,10 @@ const send = (webhook: Webhook, signal: AbortSignal = new AbortController().sign
 
 describe('standard webhook', () => {
   it('a 2xx -> taken; the body as JSON, signed, with the id it was given, also the second time', async () => {
-    const bodies: string[] = [];
-    const server = await receiver((response, body) => {
-      bodies.push(body);
-      response.writeHead(200).end('thanks');
-    });
+    const server = await receiver((response) => response.writeHead(200).end('thanks'));
     await send(aWebhook(server.url));
     await send(aWebhook(server.url, { secret: KEY.toString('base64') }));
-    expect(bodies.map((body) => JSON.parse(body) as unknown)).toEqual([MESSAGE.body, MESSAGE.body]);
+    expect(server.taken.map((body) => JSON.parse(body) as unknown)).toEqual([MESSAGE.body, MESSAGE.body]);
     for (const { method, url, headers } of server.requests()) {
       expect([method, url]).toEqual(['POST', '/hooks/one']);
       expect(headers).toMatchObject({ 'webhook-id': 'escalated_appr_1', 'content-type': 'application/json' });
