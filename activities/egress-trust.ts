@@ -9,9 +9,16 @@ import { parseArguments } from './tool-items.js';
 
 /** Where an address in a sentence ends: at a space, a quote or a bracket; then punctuation that ends sentences is taken off. */
 const ADDRESS = /https?:\/\/[^\s<>"'`{}|\\^[\]]+/gi;
-const SENTENCE_END = /[.,;:!?)\]*_~]+$/;
+const SENTENCE_END = '.,;:!?)]*_~';
 /** Nobody types more addresses than this; a pasted list beyond it asks. */
 const MAX_ADDRESSES = 1_000;
+
+/** From the end: an expression would begin again at each character of a long row of them. */
+function withoutSentenceEnd(address: string): string {
+  let end = address.length;
+  while (end > 0 && SENTENCE_END.includes(address.charAt(end - 1))) end -= 1;
+  return address.slice(0, end);
+}
 
 /** The addresses of the user's own words, as `URL.href` without a fragment. */
 export function userAddresses(path: readonly StoredItem[]): ReadonlySet<string> {
@@ -30,7 +37,7 @@ export function userAddresses(path: readonly StoredItem[]): ReadonlySet<string> 
 function addAddresses(found: Set<string>, text: string): void {
   for (const [written] of text.matchAll(ADDRESS)) {
     // Both readings: a bracket or a full stop may be part of the address after all.
-    for (const candidate of [written, written.replace(SENTENCE_END, '')]) {
+    for (const candidate of [written, withoutSentenceEnd(written)]) {
       const href = normalAddress(candidate);
       if (href !== null) found.add(href);
     }

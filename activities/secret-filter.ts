@@ -18,7 +18,7 @@ export interface SecretNet {
 /** As they are, and as a model would write them out when it is told to hide them. */
 function spellings(secret: string): string[] {
   const bytes = Buffer.from(secret, 'utf8');
-  const base64 = bytes.toString('base64').replace(/=+$/, '');
+  const base64 = bytes.toString('base64').replace(/={1,2}$/, '');
   return [secret, base64, bytes.toString('base64url'), bytes.toString('hex'), encodeURIComponent(secret)];
 }
 

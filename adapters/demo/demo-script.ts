@@ -26,7 +26,7 @@ const COMMANDS = {
 } as const;
 
 /** "run python: 1+1 and read https://…" in one line is two commands. */
-const AND_COMMAND = /\s+and\s+(?=(?:read\s+https?:\/\/|(?:run\s+)?python\s*:|call\s+[\w.-]+\s*\{))/i;
+const AND_COMMAND = /(?<!\s)\s+and\s+(?=(?:read\s+https?:\/\/|(?:run\s+)?python\s*:|call\s+[\w.-]+\s*\{))/i;
 
 export function planFrom(text: string, tools: readonly Pick<ModelTool, 'name'>[]): DemoPlan {
   const offered = new Set(tools.map((tool) => tool.name));

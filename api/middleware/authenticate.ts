@@ -15,7 +15,10 @@ const CACHE_TTL_MS = 4_000;
 /** What an open answer is told about its key is at most this old: a thousand streams of one key ask once. */
 const SHARED_MS = 1_500;
 const CACHE_KEYS = 5_000;
-/** Guesses per address and minute; keys are 256 random bits, so this only keeps guessing from costing queries. */
+/**
+ * Guesses per address and minute; more are told to slow down. Keys are 256 random bits: no bound is needed against guessing them, and one
+ * that looked at the address before the key would lock out whoever shares it, so a right key is never counted here.
+ */
 const FAILED_PER_MINUTE = 120;
 const KEY_FORM = /^[\x21-\x7e]{16,256}$/;
 

@@ -24,31 +24,58 @@ const as = (key: string): Record<string, string> => ({ authorization: `Bearer ${
 const newUser = async (api: ApiFixture, principal: string): Promise<{ id: string; key: string }> =>
   (await api.request('POST', '/v1/admin/keys', { name: principal, principal, scopes: ['write'] })).json;
 
-/** Everything of a user that can be open at once: a stream, a request that waits, a cancel would-be. */
-async function openAnswers(
-  api: ApiFixture,
-  key: string,
-): Promise<{ stream: Promise<string>; waiting: Promise<Answer>; id: string }> {
-  const running = (await api.request('POST', '/v1/responses', { input: 'wait', background: true }, as(key))).json;
+interface OpenAnswers {
+  /** Of a running response, begun by a reader who came later. */
+  readonly stream: Promise<string>;
+  /** Begun with the request itself, over either wire. */
+  readonly own: Promise<string>;
+  readonly chat: Promise<string>;
+  /** A request that waits for its answer, over either wire. */
+  readonly waiting: Promise<readonly Answer[]>;
+  readonly id: string;
+}
+
+const WAIT = { input: 'wait' };
+const CHAT_WAIT = { model: 'fake/model', messages: [{ role: 'user', content: 'wait' }] };
+
+/** Everything of a user that can be open at once. */
+async function openAnswers(api: ApiFixture, key: string): Promise<OpenAnswers> {
+  const running = (await api.request('POST', '/v1/responses', { ...WAIT, background: true }, as(key))).json;
   const streamed = await fetch(`${api.url}/v1/responses/${running.id}?stream=true`, { headers: as(key) });
   expect(streamed.status).toBe(200);
+  const begin = async (path: string, body: object): Promise<string> => {
+    const headers = { ...as(key), 'content-type': 'application/json' };
+    const response = await fetch(api.url + path, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify({ ...body, stream: true }),
+    });
+    expect(response.status).toBe(200);
+    return response.text();
+  };
   const before = api.engine.started.length;
-  const waiting = api.request('POST', '/v1/responses', { input: 'wait' }, as(key));
-  await until(async () => api.engine.started.length > before, 'the second turn to run');
-  return { stream: streamed.text(), waiting, id: running.id };
+  const own = begin('/v1/responses', WAIT);
+  const chat = begin('/v1/chat/completions', CHAT_WAIT);
+  const waiting = Promise.all([
+    api.request('POST', '/v1/responses', WAIT, as(key)),
+    api.request('POST', '/v1/chat/completions', CHAT_WAIT, as(key)),
+  ]);
+  await until(async () => api.engine.started.length >= before + 4, 'the other turns to run');
+  return { stream: streamed.text(), own, chat, waiting, id: running.id };
 }
 
 describe('revocation', () => {
   it('a key -> its open stream and its waiting request end within 5 s and say why; the turns go on', async () => {
     const api = await start();
     const { id: keyId, key } = await newUser(api, 'anna');
-    const { stream, waiting, id } = await openAnswers(api, key);
+    const { stream, own, chat, waiting, id } = await openAnswers(api, key);
     const startedMs = performance.now();
     expect((await api.request('DELETE', `/v1/admin/keys/${keyId}`)).status).toBe(200);
-    const [text, answer] = await Promise.all([stream, waiting]);
+    const [streams, answers] = await Promise.all([Promise.all([stream, own, chat]), waiting]);
     expect(performance.now() - startedMs).toBeLessThan(WITHIN_MS);
-    expect(text).toContain('"code":"auth.invalid"');
-    expect(answer).toMatchObject({ status: 401, json: { error: { code: 'auth.invalid' } } });
+    for (const text of streams) expect(text).toContain('"code":"auth.invalid"');
+    for (const answer of answers)
+      expect(answer).toMatchObject({ status: 401, json: { error: { code: 'auth.invalid' } } });
     expect((await api.request('GET', '/v1/models', undefined, as(key))).status).toBe(401);
     expect((await api.request('GET', `/v1/responses/${id}`)).json.status).toBe('in_progress');
   });
@@ -57,12 +84,12 @@ describe('revocation', () => {
     const api = await start();
     const { key } = await newUser(api, 'anna');
     const second = await newUser(api, 'anna');
-    const { stream, waiting, id } = await openAnswers(api, key);
+    const { stream, own, chat, waiting, id } = await openAnswers(api, key);
     const startedMs = performance.now();
     const revoked = await api.request('POST', '/v1/admin/users/anna/revoke');
-    expect(revoked).toMatchObject({ status: 200, json: { id: 'anna', live_keys: 2, stopped_responses: 2 } });
+    expect(revoked).toMatchObject({ status: 200, json: { id: 'anna', live_keys: 2, stopped_responses: 5 } });
     expect((revoked.json as unknown as { revoked_at: number }).revoked_at).toBeGreaterThan(0);
-    await Promise.all([stream, waiting]);
+    await Promise.all([stream, own, chat, waiting]);
     for (const each of [key, second.key]) {
       await until(
         async () => (await api.request('GET', '/v1/models', undefined, as(each))).status === 401,

@@ -149,7 +149,16 @@ describe('a provider key sent with the request', () => {
     const before = provider.requests.length;
     const waiting = await post(product, { background: true }, withKey);
     await provider.waitForRequest(before + 1);
+    // A backup made now holds the key, sealed; it lies in the data folder with everything else.
+    for (const kind of ['backup', 'snapshot']) {
+      expect(await product.call('POST', '/v1/admin/backups', { kind })).toMatchObject({ status: 201 });
+    }
     expect(inFolder(product.dataDir)).toEqual([]);
+    // The search looks where it should: what is known to be in a store is found in it.
+    const known = createCanarySearch(String(waiting['id'])).inFolder(product.dataDir).join('\n');
+    for (const store of ['database/', 'backups/', 'snapshots/']) expect(known).toContain(store);
+    expect(createCanarySearch('turn/default/').inFolder(product.dataDir).join('\n')).toContain('temporal.db');
+    expect(await inTemporal(product, String(waiting['id']))).toEqual([]);
     await product.call('POST', `/v1/responses/${String(waiting['id'])}/cancel`);
     ids.push(String(waiting['id']));
     expect(await endsIn(product, String(waiting['id']))).toBe('cancelled');
@@ -207,6 +216,28 @@ describe('a provider key sent with the request', () => {
     return texts.flat();
   }
 
+  async function openedPayloads(product: StartedProduct, holder: unknown): Promise<readonly Payload[]> {
+    const payloads: Payload[] = [];
+    const collect = (value: unknown): void => {
+      if (value === null || typeof value !== 'object') return;
+      if ('metadata' in value && 'data' in value) payloads.push(value as Payload);
+      for (const inner of Object.values(value)) if (!(inner instanceof Uint8Array)) collect(inner);
+    };
+    collect(holder);
+    return callCodec(`${product.apiUrl}/codec/decode`, TEST_KEY, payloads);
+  }
+
+  /** What Temporal shows of a workflow that runs: memo, search attributes, what its activities last said. */
+  async function inTemporal(product: StartedProduct, id: string): Promise<string[]> {
+    const handle = (await product.temporal()).workflow.getHandle(`turn/default/${id}`);
+    const { raw } = await until(() => handle.describe().catch(() => null), 'the workflow runs');
+    const plain = await openedPayloads(product, raw);
+    expect(plain.length).toBeGreaterThan(0);
+    return [JSON.stringify(raw), ...plain.map(({ data }) => Buffer.from(data ?? []).toString('latin1'))].flatMap(
+      (text) => inText(`description of ${id}`, text),
+    );
+  }
+
   /** As Temporal holds them, and with every payload opened. */
   async function inHistories(product: StartedProduct, ids: readonly string[]): Promise<string[]> {
     const temporal = await product.temporal();
@@ -216,15 +247,8 @@ describe('a provider key sent with the request', () => {
       const handle = temporal.workflow.getHandle(`turn/default/${id}`);
       const history = await handle.fetchHistory().catch(() => null); // A turn may end before it needs a workflow.
       if (history === null) continue;
-      const payloads: Payload[] = [];
-      const collect = (value: unknown): void => {
-        if (value === null || typeof value !== 'object') return;
-        if ('metadata' in value && 'data' in value) payloads.push(value as Payload);
-        for (const inner of Object.values(value)) if (!(inner instanceof Uint8Array)) collect(inner);
-      };
-      collect(history.events);
       found.push(...inText(`history of ${id}`, JSON.stringify(history)));
-      const plain = await callCodec(`${product.apiUrl}/codec/decode`, TEST_KEY, payloads);
+      const plain = await openedPayloads(product, history.events);
       opened += plain.length;
       found.push(...plain.flatMap(({ data }) => inText(`opened history of ${id}`, data ?? new Uint8Array())));
     }

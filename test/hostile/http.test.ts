@@ -108,8 +108,9 @@ describe('credentials', () => {
   });
 
   it('a known hash, an unknown key and a revoked one: the same words', async () => {
-    const { id, key } = (await api.request('POST', '/v1/admin/api_keys', { name: 'x', scopes: ['read'] })).json;
-    await api.request('DELETE', `/v1/admin/api_keys/${id}`);
+    const { id, key } = (await api.request('POST', '/v1/admin/keys', { name: 'x', scopes: ['read'] })).json;
+    expect(key).toMatch(/^ts_/);
+    expect((await api.request('DELETE', `/v1/admin/keys/${id}`)).status).toBe(200);
     const says = async (sent: string): Promise<unknown> => {
       const { status, json } = await api.request('GET', '/v1/models', undefined, { authorization: `Bearer ${sent}` });
       return [status, json.error.code, json.error.message];
@@ -133,7 +134,7 @@ describe('ids, cursors, searches', () => {
         ['GET', `/v1/conversations?after=${id}`],
         ['GET', `/v1/files/${id}`],
         ['GET', `/v1/models/${id}`],
-        ['DELETE', `/v1/admin/api_keys/${id}`],
+        ['DELETE', `/v1/admin/keys/${id}`],
       ];
     };
     const all = TEXTS.flatMap(routes);

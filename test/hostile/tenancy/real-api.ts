@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type pg from 'pg';
 import { createTenantKeyStore } from '../../../adapters/postgres/tenant-key-store.js';
 import { createKeyRing } from '../../../adapters/secrets/key-ring.js';
 import { toMasterKey } from '../../../adapters/secrets/master-key.js';
@@ -23,6 +24,8 @@ export interface RealApi {
   readonly box: SecretBox;
   /** Everything the database holds of an owner, as text that can be compared. */
   dump(owner: Owner): Promise<string>;
+  /** The statements the database was sent since the last call: their texts, without values. */
+  statements(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -31,6 +34,7 @@ const NO_LIMIT = { points: 1_000_000, durationSeconds: 60 };
 
 export async function startRealApi(): Promise<RealApi> {
   const opened = await openTestPglite();
+  const statements = watchStatements(opened.sqlPool.pool);
   const folder = mkdtempSync(join(tmpdir(), 'turnstone-sweep-'));
   const store = createTenantKeyStore(opened.database);
   const box = createSecretBox(createKeyRing({ store, masterKeys: [toMasterKey(randomBytes(32))] }));
@@ -46,6 +50,7 @@ export async function startRealApi(): Promise<RealApi> {
   return {
     api,
     box,
+    statements,
     async dump({ tenantId, principalId }) {
       const parts: string[] = [];
       for (const { name } of tables.rows) {
@@ -62,5 +67,27 @@ export async function startRealApi(): Promise<RealApi> {
       await opened.close();
       rmSync(folder, { recursive: true, force: true });
     },
+  };
+}
+
+/** Every connection of the pool says what it is asked. */
+function watchStatements(pool: pg.Pool): () => readonly string[] {
+  let seen: string[] = [];
+  const watched = new WeakSet<pg.PoolClient>();
+  pool.on('acquire', (client) => {
+    if (watched.has(client)) return;
+    watched.add(client);
+    const query = client.query.bind(client) as (...args: unknown[]) => unknown;
+    const watching = (...args: unknown[]): unknown => {
+      const [asked] = args;
+      seen.push(typeof asked === 'string' ? asked : ((asked as { readonly text?: string }).text ?? 'a cursor'));
+      return query(...args);
+    };
+    Object.assign(client, { query: watching });
+  });
+  return () => {
+    const told = seen;
+    seen = [];
+    return told;
   };
 }

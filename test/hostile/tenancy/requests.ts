@@ -124,3 +124,17 @@ function toChatTool(): object {
   const { type, ...rest } = FUNCTION;
   return { type, function: rest };
 }
+
+/** Routes without a key. Each is there on purpose; a link with a signature of ours is a key of its own. */
+export const PUBLIC: readonly string[] = [
+  ...[
+    'GET /docs',
+    'GET /docs/{asset}',
+    'GET /healthz',
+    'GET /livez',
+    'GET /metrics',
+    'GET /openapi.json',
+    'GET /readyz',
+  ],
+  'GET /v1/images/proxy',
+];
