@@ -34,7 +34,7 @@ const publicUrl = z
     const url = URL.canParse(text) ? new URL(text) : null;
     return url !== null && /^https?:$/.test(url.protocol) && isPlainUrl(url) && url.search === '' && !/[?#]/.test(text);
   }, 'an http or https address without user, query or fragment, as in https://agents.example.com')
-  .transform((text) => new URL(text).href.replace(/\/+$/, ''));
+  .transform((text) => new URL(text).href.replace(/(?<!\/)\/+$/, ''));
 
 const approvalsSchema = z.strictObject({
   /** Where escalated approvals are sent; with a secret, which signs what is sent. */

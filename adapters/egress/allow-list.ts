@@ -16,8 +16,9 @@ export interface AllowList {
   allowsAddress(address: string, port: number): boolean;
 }
 
+/** The bound comes first: what follows tries colons in every way. */
 const ENTRY =
-  /^(?<host>\[[0-9a-f:.]+\]|[^\s:/[\]]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:\/(?<bits>\d{1,3}))?(?::(?<port>\d{1,5}))?$/i;
+  /^(?=.{1,300}$)(?<host>\[[0-9a-f:.]+\]|[^\s:/[\]]+|[0-9a-f:]*:[0-9a-f:.]*:[0-9a-f:.]*)(?:\/(?<bits>\d{1,3}))?(?::(?<port>\d{1,5}))?$/i;
 
 function invalid(entry: string, why: string): Error {
   const remedy = 'write host, host:port, an address, or a network such as 10.1.0.0/16';

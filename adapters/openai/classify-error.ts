@@ -87,7 +87,7 @@ function describe(error: ProviderError, vendor: VendorError, subject: ErrorSubje
     ...(requestId === undefined ? [] : [`request ${requestId.slice(0, 80)}`]),
   ];
   const redirected = error.status !== null && error.status >= 300 && error.status < 400;
-  const said = vendorText(vendor.message, subject.secrets).replace(/[.\s]+$/, '');
+  const said = vendorText(vendor.message, subject.secrets).replace(/(?<![.\s])[.\s]+$/, '');
   const tail = redirected ? ': it redirects elsewhere, and redirects are not followed' : said === '' ? '' : `: ${said}`;
   return `${facts.join(', ')}${tail}`;
 }

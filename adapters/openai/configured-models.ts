@@ -46,7 +46,7 @@ export async function withListedModels(
 async function askFor(provider: ProviderSettings, options: ConfiguredModelsOptions): Promise<readonly ModelSettings[]> {
   // Azure lists models, not the deployments by which they are called.
   if (provider.dialect === 'azure') return [];
-  const base = provider.base_url.replace(/\/+$/, '');
+  const base = provider.base_url.replace(/(?<!\/)\/+$/, '');
   const url = provider.dialect === 'dial' ? `${base.replace(/\/openai$/, '')}/openai/models` : `${base}/models`;
   const keys = Object.entries(keyHeaders(provider)).filter((header): header is [string, string] => header[1] !== null);
   const listed = await listModels(url, {

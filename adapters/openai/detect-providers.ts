@@ -99,7 +99,7 @@ async function openAi(env: Environment, probe: Probe): Candidate {
   const own = new URL(base_url).hostname.endsWith('api.openai.com');
   const listed = own
     ? OPENAI_MODELS
-    : await probe(`${base_url.replace(/\/+$/, '')}/models`, { authorization: `Bearer ${api_key}` });
+    : await probe(`${base_url.replace(/(?<!\/)\/+$/, '')}/models`, { authorization: `Bearer ${api_key}` });
   const hint =
     listed === null && model === undefined ? '; it does not list its models, so name one in OPENAI_MODEL' : '';
   const found = `OPENAI_API_KEY is set${url === undefined ? '' : `, OPENAI_BASE_URL is ${new URL(url).host}`}${hint}`;
@@ -167,7 +167,7 @@ async function dial(env: Environment, probe: Probe): Candidate {
   const { DIAL_API_KEY: api_key, DIAL_MODEL: model } = env;
   const base_url = urlFrom(env, 'DIAL_URL');
   if (base_url === undefined) return null;
-  const root = base_url.replace(/\/+$/, '').replace(/\/openai$/, '');
+  const root = base_url.replace(/(?<!\/)\/+$/, '').replace(/\/openai$/, '');
   const listed = await probe(`${root}/openai/models`, api_key === undefined ? {} : { 'api-key': api_key });
   const hint = listed === null && model === undefined ? '; it does not list its models, so name one in DIAL_MODEL' : '';
   return providerSchema.parse({

@@ -71,6 +71,6 @@ function ollamaUrl(host: string | undefined): string {
 }
 
 function llamaCppUrl(url: string | undefined): string {
-  const root = (url !== undefined && URL.canParse(url) ? url : 'http://127.0.0.1:8081').replace(/\/+$/, '');
+  const root = (url !== undefined && URL.canParse(url) ? url : 'http://127.0.0.1:8081').replace(/(?<!\/)\/+$/, '');
   return root.endsWith('/v1') ? root : `${root}/v1`;
 }

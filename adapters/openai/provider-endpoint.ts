@@ -17,7 +17,7 @@ export interface ProviderEndpoint {
  * - `dial`: `<base_url>/openai/deployments/<model>/chat/completions`.
  */
 export function endpointOf(settings: ProviderSettings, model: string): ProviderEndpoint {
-  const base = settings.base_url.replace(/\/+$/, '');
+  const base = settings.base_url.replace(/(?<!\/)\/+$/, '');
   const operation = settings.wire === 'responses' ? '/responses' : '/chat/completions';
   const version = settings.api_version === undefined ? {} : { 'api-version': settings.api_version };
   if (settings.dialect === 'openai' || isUndatedAzure(settings))

@@ -136,5 +136,5 @@ export const PUBLIC: readonly string[] = [
     'GET /openapi.json',
     'GET /readyz',
   ],
-  'GET /v1/images/proxy',
+  ...['GET /v1/approval-links/{token}', 'GET /v1/images/proxy', 'POST /v1/approval-links/{token}'],
 ];
