@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createChunkFilter } from '../../activities/answer-filter.js';
 import { createImageFilter } from '../../activities/image-filter.js';
+import { createApiKeySecret } from '../../api/api-key-secret.js';
 import { BLANK, createSecretFilter, createSecretNet } from '../../activities/secret-filter.js';
 import type { TextFilter } from '../../activities/text-filter.js';
 import { createImageLinks } from '../../adapters/secrets/image-links.js';
@@ -128,6 +129,33 @@ describe('secrets of the process', () => {
   it('short ones and beginnings of one: stay', () => {
     const filter = createSecretFilter(net, () => undefined);
     expect(filtered(filter, 'none of ollama: sk-Geheim+12345', 4)).toBe('none of ollama: sk-Geheim+12345');
+  });
+
+  it('a key of this server that only its hash is known of, in pieces of any size -> blanked', () => {
+    const nothing = createSecretNet([]);
+    for (let key = 0; key < 20; key += 1) {
+      const text = createApiKeySecret().key;
+      for (const size of [1, 2, 3, 7, 45, 46, 100]) {
+        const filter = createSecretFilter(nothing, () => undefined);
+        expect(filtered(filter, `it is ${text}, and "${text}"`, size)).toBe(`it is ${BLANK}, and "${BLANK}"`);
+      }
+    }
+  });
+
+  it('what only resembles a key: long names in code, parts of words, begun ones -> stay', () => {
+    const nothing = createSecretNet([]);
+    const text =
+      'ts_ test_events_are_delivered_In_order_even_when_the_log_is_lost_Again ts_a_timestamp_that_has_a_very_long_name_in_this_code ' +
+      `x${createApiKeySecret().key} ${createApiKeySecret().key.slice(0, 45)}`;
+    for (const size of [1, 2, 3, 7, 45, 100, 1000]) {
+      expect(
+        filtered(
+          createSecretFilter(nothing, () => undefined),
+          text,
+          size,
+        ),
+      ).toBe(text);
+    }
   });
 
   it('in tool arguments and names, with text before and between -> blanked, in order', () => {
