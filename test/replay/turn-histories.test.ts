@@ -11,6 +11,7 @@ import { bundleWorkflows } from '../../workers/bundle-workflows.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
 import { TEST_CACHE_DIR } from '../support/test-cache.js';
 import { TURN_SHAPES } from '../support/turn-shapes.js';
+import { UNDO_SHAPES } from '../support/undo-shapes.js';
 
 const folder = new URL('./histories/', import.meta.url);
 const releases = await readdir(folder);
@@ -30,14 +31,14 @@ beforeAll(async () => {
 });
 
 describe('recorded histories', () => {
-  it('every shape of a turn is recorded for this release', async () => {
+  it('every shape of a turn and of an undo is recorded for this release', async () => {
     const { version } = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
       version: string;
     };
     const recorded = files
       .filter((file) => file.startsWith(`${version}/`))
       .map((file) => file.replace(/^.*\/|\.json$/g, ''));
-    expect(recorded.sort()).toEqual(TURN_SHAPES.map((shape) => shape.name).sort());
+    expect(recorded.sort()).toEqual([...TURN_SHAPES, ...UNDO_SHAPES].map((shape) => shape.name).sort());
   });
 
   it.each(files)('%s: replays', async (file) => {

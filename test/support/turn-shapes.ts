@@ -1,10 +1,12 @@
 /** The shapes a turn's workflow can take, each with the activities that lead to it: recorded once, replayed for ever. */
 import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
 import { DEFAULT_LIMITS } from '../../domain/limits.js';
 import { APPROVAL_DECIDED_SIGNAL } from '../../domain/approval-contract.js';
 import type { ApprovalActivities } from '../../domain/approval-contract.js';
 import type { ApprovalState } from '../../domain/approval.js';
 import { DEFAULT_POLICY } from '../../domain/policy.js';
+import type { TurnPolicy } from '../../domain/policy.js';
 import { PROGRESS_QUERY } from '../../domain/turn-contract.js';
 import type { TurnActivities, TurnInput, TurnProgressView } from '../../domain/turn-contract.js';
 import { callsResult, closedAhead, closedResult, plannedCall, untilCancelled } from './workflow-environment.js';
@@ -19,7 +21,7 @@ export interface TurnShape {
 }
 
 /** A cancel before the first activity begins would be another shape. */
-async function cancelWhenActive({ handle }: StartedTurn): Promise<void> {
+export async function cancelWhenActive({ handle }: { readonly handle: WorkflowHandle }): Promise<void> {
   for (;;) {
     const { raw } = await handle.describe();
     if (raw.pendingActivities?.some((activity) => activity.lastHeartbeatTime !== null) === true) break;
@@ -28,14 +30,12 @@ async function cancelWhenActive({ handle }: StartedTurn): Promise<void> {
   await handle.cancel();
 }
 
-/** Decides once the turn waits. */
-async function decideWhenAsked({ handle }: StartedTurn): Promise<void> {
+async function untilAsked({ handle }: StartedTurn): Promise<void> {
   for (;;) {
     const view = await handle.query<TurnProgressView>(PROGRESS_QUERY);
-    if ((view.waiting ?? []).length > 0) break;
+    if ((view.waiting ?? []).length > 0) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
 }
 
 /** Decides once the webhook has been tried. */
@@ -47,6 +47,29 @@ async function decideWhenEscalated({ handle }: StartedTurn): Promise<void> {
   }
   await handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
 }
+
+/** Decides once the turn waits. */
+async function decideWhenAsked(run: StartedTurn): Promise<void> {
+  await untilAsked(run);
+  await run.handle.signal(APPROVAL_DECIDED_SIGNAL, ['appr_0']);
+}
+
+async function cancelWhenAsked(run: StartedTurn): Promise<void> {
+  await untilAsked(run);
+  await run.handle.cancel();
+}
+
+const state = (status: ApprovalState['status']): ApprovalState => ({ approvalId: 'appr_0', callIndex: 0, status });
+
+/** Two calls of a model that has read untrusted content: one only reads, one would change something. */
+const taintedThenClosed: TurnActivities['callModel'] = async ({ step }) => {
+  if (step > 1) return closedResult();
+  const queue = activityInfo().taskQueue;
+  const write = { approval: 'never', argumentsHash: 'h', effect: 'unkeyed' } as const;
+  const calls = [plannedCall(queue, 0, { approval: 'never', argumentsHash: 'h' }), plannedCall(queue, 1, write)];
+  return { ...callsResult(calls), tainted: true };
+};
+const OUTSIDE: Pick<TurnPolicy, 'taint'> = { taint: { writes: 'refuse', egress: 'ask' } };
 
 const gatedThenClosed: TurnActivities['callModel'] = async ({ step }) => {
   const call = { approval: 'ask', argumentsHash: 'h', effect: 'unkeyed' } as const;
@@ -82,6 +105,57 @@ export const TURN_SHAPES: readonly TurnShape[] = [
     name: 'approval-returned',
     input: { policy: { ...DEFAULT_POLICY, approvals: 'return' } },
     activities: { callModel: gatedThenClosed },
+  },
+  {
+    // Of two calls one runs by itself, meanwhile a person says no to the other.
+    name: 'approval-denied',
+    input: { policy: DEFAULT_POLICY },
+    activities: {
+      callModel: async ({ step }) => {
+        if (step > 1) return closedResult();
+        const queue = activityInfo().taskQueue;
+        const ask = { approval: 'ask', argumentsHash: 'h', effect: 'unkeyed' } as const;
+        return callsResult([
+          plannedCall(queue, 0, ask),
+          plannedCall(queue, 1, { approval: 'never', argumentsHash: 'h' }),
+        ]);
+      },
+      readDecisions: async () => [state('denied')],
+    },
+    meanwhile: decideWhenAsked,
+  },
+  {
+    // A standing consent decides when it is asked for.
+    name: 'approval-standing',
+    input: { policy: DEFAULT_POLICY },
+    activities: {
+      callModel: gatedThenClosed,
+      openApprovals: async ({ withinMs }) => ({ approvals: [state('approved')], expiresAtMs: Date.now() + withinMs }),
+    },
+  },
+  {
+    name: 'approval-deadline-denied',
+    input: { policy: { ...DEFAULT_POLICY, withinMs: 400 } },
+    activities: { callModel: gatedThenClosed },
+  },
+  {
+    name: 'cancelled-in-approval',
+    input: { policy: DEFAULT_POLICY },
+    activities: { callModel: gatedThenClosed },
+    meanwhile: cancelWhenAsked,
+  },
+  {
+    name: 'tainted-refused',
+    input: { policy: { ...DEFAULT_POLICY, ...OUTSIDE } },
+    activities: { callModel: taintedThenClosed },
+  },
+  {
+    // Enough steps for the engine to ask for a fresh history; the recorded run is the one that ends with it.
+    name: 'continued',
+    activities: {
+      callModel: async ({ step }) =>
+        step <= 8 ? callsResult([plannedCall(activityInfo().taskQueue, 0)]) : closedResult(),
+    },
   },
   {
     name: 'closed-ahead',
@@ -183,7 +257,6 @@ export const TURN_SHAPES: readonly TurnShape[] = [
 ];
 
 export function shapeActivities(shape: TurnShape): TurnActivities & ApprovalActivities {
-  const state = (status: ApprovalState['status']): ApprovalState => ({ approvalId: 'appr_0', callIndex: 0, status });
   return {
     openApprovals: async ({ withinMs }) => ({ approvals: [state('pending')], expiresAtMs: Date.now() + withinMs }),
     readDecisions: async () => [state('approved')],

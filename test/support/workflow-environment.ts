@@ -47,7 +47,8 @@ export interface StartedTurn {
   readonly input: TurnInput;
 }
 
-export async function startWorkflowEnvironment(): Promise<WorkflowTestEnvironment> {
+/** @param serverArgs further options of the Temporal server. */
+export async function startWorkflowEnvironment(serverArgs: readonly string[] = []): Promise<WorkflowTestEnvironment> {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const keys = Object.values(SEARCH_ATTRIBUTES).map((name) =>
     defineSearchAttributeKey(name, SearchAttributeType.KEYWORD),
@@ -58,7 +59,7 @@ export async function startWorkflowEnvironment(): Promise<WorkflowTestEnvironmen
       searchAttributes: keys,
       // Ended activities and deleted task queues are warnings to it, and pages of them.
       log: { format: 'pretty', level: 'error' },
-      extraArgs: FAST_QUEUES,
+      extraArgs: [...FAST_QUEUES, ...serverArgs],
     },
   });
   const codePath = await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger: createRecordingLogger().logger });

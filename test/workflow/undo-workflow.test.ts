@@ -2,51 +2,32 @@
 import { randomUUID } from 'node:crypto';
 import { ApplicationFailure } from '@temporalio/activity';
 import { WorkflowFailedError } from '@temporalio/client';
-import { Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createUndoEngine } from '../../adapters/temporal/undo-engine.js';
-import { UNDO_WORKFLOW_TYPE, undoWorkflowId } from '../../domain/undo-contract.js';
+import { undoWorkflowId } from '../../domain/undo-contract.js';
 import type { UndoActivities, UndoInput, UndoResult } from '../../domain/undo-contract.js';
-import { bundleWorkflows } from '../../workers/bundle-workflows.js';
-import { silentLogger } from '../support/silent-logger.js';
-import { TEST_CACHE_DIR } from '../support/test-cache.js';
+import { withUndo } from '../support/undo-shapes.js';
 import { startWorkflowEnvironment } from '../support/workflow-environment.js';
 import type { WorkflowTestEnvironment } from '../support/workflow-environment.js';
 
 let environment: WorkflowTestEnvironment;
-let codePath: string;
 beforeAll(async () => {
   environment = await startWorkflowEnvironment();
-  codePath = await bundleWorkflows({ cacheDir: TEST_CACHE_DIR, logger: silentLogger });
 });
 afterAll(() => environment.stop());
 
 async function runUndo(
   undoEffect: UndoActivities['undoEffect'],
 ): Promise<{ result: UndoResult | null; gaveUp: number }> {
-  const taskQueue = `undo-${randomUUID()}`;
   let gaveUp = 0;
   const giveUpUndo = async (): Promise<void> => {
     gaveUp += 1;
   };
-  const worker = await Worker.create({
-    connection: environment.temporal.nativeConnection,
-    taskQueue,
-    workflowBundle: { codePath },
-    activities: { undoEffect, giveUpUndo },
-    maxCachedWorkflows: 0,
-  });
-  const effectId = `tc_${randomUUID().replaceAll('-', '')}`;
-  const ids = { tenantId: 'default', turnId: 'resp_1', conversationId: null, requestId: 'req_1' };
-  const input: UndoInput = { ...ids, effectId, tool: 'book_room', timeoutMs: 1_000 };
-  const workflowId = undoWorkflowId('default', effectId);
-  const result = await worker.runUntil(
-    environment.temporal.client.workflow
-      .execute<(of: UndoInput) => Promise<UndoResult>>(UNDO_WORKFLOW_TYPE, { taskQueue, workflowId, args: [input] })
-      .catch((error: unknown) => {
-        expect(error).toBeInstanceOf(WorkflowFailedError);
-        return null;
-      }),
+  const result = await withUndo(environment, { undoEffect, giveUpUndo }, { sticky: false }, (handle) =>
+    handle.result().catch((error: unknown) => {
+      expect(error).toBeInstanceOf(WorkflowFailedError);
+      return null;
+    }),
   );
   return { result, gaveUp };
 }
