@@ -118,8 +118,8 @@ async function tryStart(
   closed: ClosedAhead | null,
 ): Promise<Error | null> {
   try {
-    if (closed === null) await engine.start(turn);
-    else await engine.start({ ...turn, input: { ...turn.input, closed } });
+    if (closed === null) await engine.start(turn, 'here');
+    else await engine.start({ ...turn, input: { ...turn.input, closed } }, 'here');
     if (closed !== null) ahead?.forget();
     return null;
   } catch (error) {

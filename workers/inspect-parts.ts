@@ -9,10 +9,10 @@ import { connectTemporal } from '../adapters/temporal/connect-temporal.js';
 import { locateTemporal } from '../adapters/temporal/locate-temporal.js';
 import { processStartTime } from '../adapters/temporal/process-identity.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
+import { requireVersioning } from '../adapters/temporal/worker-deployment.js';
 import { toError } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
-import { workflowBuildId } from './bundle-workflows.js';
-import { bundleSettings } from './bundle-settings.js';
+import { workflowBuild } from './bundle-settings.js';
 import { dataFolderLockPath, embeddedDatabaseDir, readServerUrl } from './data-folder.js';
 import { findProviders } from './open-models.js';
 
@@ -79,6 +79,7 @@ async function temporal(config: Config, logger: Logger): ReturnType<Check> {
     timeoutMs: CONNECT_TIMEOUT_MS,
   });
   try {
+    if (config.temporal.deployment !== undefined) await requireVersioning(connected, config.temporal.deployment);
     const { serverVersion } = await connected.connection.workflowService.getSystemInfo({});
     return { state: 'ok', detail: `server ${serverVersion} at ${address}, namespace ${namespace}` };
   } finally {
@@ -87,7 +88,9 @@ async function temporal(config: Config, logger: Logger): ReturnType<Check> {
 }
 
 async function workflows(config: Config): ReturnType<Check> {
-  return { state: 'ok', detail: `build ${await workflowBuildId(bundleSettings(config))}` };
+  const { buildId, version } = await workflowBuild(config);
+  const pinned = version === null ? '' : `, deployment ${version.deploymentName}`;
+  return { state: 'ok', detail: `build ${buildId}${pinned}` };
 }
 
 async function embeddedTemporal(config: Config): ReturnType<Check> {

@@ -1,4 +1,5 @@
 /** Joins the opened parts: tools, activities, worker, API, sweeper. */
+import type { Client } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { createTemporalClient } from '../adapters/temporal/connect-temporal.js';
 import { createDataConverter } from '../adapters/temporal/data-converter.js';
@@ -27,6 +28,7 @@ import type { TurnStarter } from '../domain/ports/turn-starter.js';
 import type { UndoEngine } from '../domain/ports/undo-engine.js';
 import { createBuiltinTools } from '../tools/builtin-tools.js';
 import { joinTools } from '../tools/sdk/load-tool-modules.js';
+import type { WorkflowBuild } from './bundle-settings.js';
 import type { Closers } from './closers.js';
 import type { DeferredPython } from './deferred-python.js';
 import { createHealth } from './health.js';
@@ -36,10 +38,10 @@ import type { Models } from './open-models.js';
 import { openEscalation } from './open-escalation.js';
 import { openCodec } from './open-codec.js';
 import { openPython } from './open-python.js';
+import type { OpenedWorker } from './open-worker.js';
+import { openWorker } from './open-worker.js';
 import type { Store } from './open-store.js';
 import { serveApi } from './serve-api.js';
-import type { TurnWorker } from './turn-worker.js';
-import { createTurnWorker } from './turn-worker.js';
 import { crashDecorators } from './with-crash-points.js';
 
 export interface Parts {
@@ -48,6 +50,7 @@ export interface Parts {
   readonly version: string;
   readonly agents: readonly Agent[];
   readonly bundlePath: string;
+  readonly build: WorkflowBuild;
   readonly store: Store;
   readonly engine: Engine;
   readonly models: Models;
@@ -70,8 +73,6 @@ const SWEEP_INTERVAL_MS = 20_000;
 const API_GRACE_MS = 5_000;
 /** Starts that wait at a stop are made at once; past this they are the sweeper's at the next start. */
 const STARTS_GRACE_MS = 5_000;
-/** Over the grace of running activities: the worker's own force time comes first. */
-const WORKER_MARGIN_MS = 10_000;
 
 function activityStores({
   turns,
@@ -95,14 +96,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   const metrics = createMetrics();
   const client = createTemporalClient(parts.engine, dataConverterOf(parts));
   const undoEngine = createUndoEngine({ client, taskQueue: config.temporal.task_queue });
-  const engine = createTurnEngine({
-    client,
-    taskQueue: config.temporal.task_queue,
-    eagerStart: runsTurns,
-    searchAttributes: parts.engine.searchAttributes,
-    logger,
-  });
-  const turnEngine = crash.port('engine', engine);
+  const turnEngine = crash.port('engine', openTurnEngine(parts, client));
   const starter = createTurnStarter({ engine: turnEngine, logger });
   const state: { apiUrl: string | null; draining: boolean } = { apiUrl: null, draining: false };
   // Turns that waited get their head start too, which itself is made of what activities are made of.
@@ -120,7 +114,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
     beginNext: (next) => beginNext({ events, starter, logger, headStart }, next),
   };
   headStart = runsTurns ? openHeadStart(deps, closers) : null;
-  const worker = runsTurns ? await openWorker(parts, deps, headStart, closers) : null;
+  const worker = runsTurns ? await openTurnWorker(parts, deps, headStart, closers) : null;
   // While the worker still runs: what these starts begin should end here too.
   closers.add('turn starts', () => starter.drain(), STARTS_GRACE_MS);
   if (config.roles.has('background'))
@@ -156,6 +150,19 @@ function openOutgoing(
   return { egress, ...openEscalation(config, store.secrets.box, egress, apiUrl) };
 }
 
+/** Without a turn worker, what this process starts is anybody's. */
+function openTurnEngine({ config, engine, build, logger }: Parts, client: Client): TurnEngine {
+  const runsTurns = config.roles.has('turns');
+  return createTurnEngine({
+    client,
+    taskQueue: config.temporal.task_queue,
+    eagerStart: runsTurns,
+    searchAttributes: engine.searchAttributes,
+    version: runsTurns ? build.version : null,
+    logger,
+  });
+}
+
 /** Undefined without a master key: then Temporal holds readable payloads. */
 function dataConverterOf({ store }: Parts): DataConverter | undefined {
   return store.secrets.payloads === null ? undefined : createDataConverter(store.secrets.payloads);
@@ -173,27 +180,14 @@ function openHeadStart(deps: ActivityDeps, closers: Closers): HeadStart {
   return headStart;
 }
 
-async function openWorker(
+function openTurnWorker(
   parts: Parts,
   deps: ActivityDeps,
   headStart: HeadStart | null,
   closers: Closers,
-): Promise<TurnWorker> {
-  const { config } = parts;
-  const shutdownGraceMs = config.server.shutdown_grace_ms;
-  const dataConverter = dataConverterOf(parts);
-  const worker = await createTurnWorker({
-    connection: parts.engine.connection,
-    namespace: parts.engine.namespace,
-    taskQueue: config.temporal.task_queue,
-    bundlePath: parts.bundlePath,
-    activities: crashDecorators(config).port('activity', createActivities(deps, headStart)),
-    shutdownGraceMs,
-    ...(dataConverter === undefined ? {} : { dataConverter }),
-    logger: parts.logger,
-  });
-  closers.add('turn worker', () => worker.stop(), shutdownGraceMs + WORKER_MARGIN_MS);
-  return worker;
+): Promise<OpenedWorker> {
+  const activities = createActivities(deps, headStart);
+  return openWorker({ ...parts, dataConverter: dataConverterOf(parts), activities }, closers);
 }
 
 /** An embedded database has one process, and it locks its folder. */
@@ -213,7 +207,7 @@ interface ApiContext {
   readonly headStart: HeadStart | null;
   readonly metrics: MetricsEndpoint;
   readonly python: DeferredPython;
-  readonly worker: TurnWorker | null;
+  readonly worker: OpenedWorker | null;
   readonly isDraining: () => boolean;
 }
 
@@ -264,7 +258,7 @@ async function openApi(parts: Parts, context: ApiContext, closers: Closers): Pro
 }
 
 /** A worker that ends by a stop ends nothing else; one that fails takes the process with it. */
-function neverOr(worker: TurnWorker | null): Promise<never> {
+function neverOr(worker: OpenedWorker | null): Promise<never> {
   return new Promise((_resolve, reject) => {
     worker?.ended.catch(reject);
   });

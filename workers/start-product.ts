@@ -7,7 +7,7 @@ import { lockFolder } from '../adapters/pglite/folder-lock.js';
 import { installTemporalRuntime } from '../adapters/temporal/temporal-runtime.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { Tool } from '../domain/ports/tool-runtime.js';
-import { bundleSettings } from './bundle-settings.js';
+import { bundleSettings, workflowBuild } from './bundle-settings.js';
 import { bundleWorkflows } from './bundle-workflows.js';
 import type { Closers } from './closers.js';
 import { createClosers } from './closers.js';
@@ -63,6 +63,7 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
   await holdDataFolder(config, closers);
   installTemporalRuntime(logger);
   // The server's own modules load while database and Temporal, in a thread and a process of theirs, come up.
+  const build = await workflowBuild(config);
   const [bundlePath, openedStore, engine, models, { joinParts }] = await allOpened([
     progress.phase('Workflows', () =>
       bundleWorkflows({ cacheDir: config.cacheDir, logger, ...bundleSettings(config) }),
@@ -81,10 +82,19 @@ async function open(options: StartProductOptions, closers: Closers): Promise<Pro
     makeNew: options.makeAdminKey,
   });
   const joined = await progress.phase('Server', () =>
-    joinParts({ ...options, adminKey, agents, ownTools, bundlePath, store, engine, models }, closers),
+    joinParts({ ...options, adminKey, agents, ownTools, bundlePath, build, store, engine, models }, closers),
   );
   await writeServerRecord(config.dataDir, joined.apiUrl);
-  logger.info({ database: store.description, temporal: engine.origin, phases }, 'parts in use');
+  logger.info(
+    {
+      database: store.description,
+      temporal: engine.origin,
+      build: build.buildId,
+      deployment: build.version?.deploymentName ?? null,
+      phases,
+    },
+    'parts in use',
+  );
   return {
     apiUrl: joined.apiUrl,
     temporalUiUrl: engine.uiUrl,

@@ -1,9 +1,9 @@
 /** The Temporal worker of this process: runs the workflows `turn` and `undo` and their activities. */
 import { totalmem } from 'node:os';
 import { getHeapStatistics } from 'node:v8';
-import type { DataConverter } from '@temporalio/common';
+import type { DataConverter, WorkerDeploymentVersion } from '@temporalio/common';
 import { Worker } from '@temporalio/worker';
-import type { NativeConnection } from '@temporalio/worker';
+import type { NativeConnection, WorkerDeploymentOptions } from '@temporalio/worker';
 import { toError } from '../domain/failures.js';
 import type { Logger } from '../domain/ports/logger.js';
 import type { TurnActivities } from '../domain/turn-contract.js';
@@ -18,6 +18,8 @@ export interface TurnWorkerOptions {
   readonly shutdownGraceMs: number;
   /** Encrypts what goes to Temporal; absent: nothing is encrypted. */
   readonly dataConverter?: DataConverter;
+  /** The build this worker is of, where turns are pinned to builds; absent: it takes any turn. */
+  readonly version?: WorkerDeploymentVersion;
   readonly logger: Logger;
 }
 
@@ -71,6 +73,7 @@ export async function createTurnWorker(options: TurnWorkerOptions): Promise<Turn
     maxHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     defaultHeartbeatThrottleInterval: HEARTBEAT_THROTTLE,
     ...(options.dataConverter === undefined ? {} : { dataConverter: options.dataConverter }),
+    ...(options.version === undefined ? {} : { workerDeploymentOptions: pinnedTo(options.version) }),
     shutdownGraceTime: options.shutdownGraceMs,
     shutdownForceTime: options.shutdownGraceMs + FORCE_AFTER_GRACE_MS,
   });
@@ -85,4 +88,9 @@ export async function createTurnWorker(options: TurnWorkerOptions): Promise<Turn
       await ended;
     },
   };
+}
+
+/** A turn lasts minutes, at most days while it waits for people: it ends on the build that began it, and needs no patches. */
+function pinnedTo(version: WorkerDeploymentVersion): WorkerDeploymentOptions {
+  return { useWorkerVersioning: true, version, defaultVersioningBehavior: 'PINNED' };
 }

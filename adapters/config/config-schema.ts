@@ -12,6 +12,9 @@ const MIB = 1024 * 1024;
 const port = z.int().min(0).max(65_535);
 const taskQueueName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_./-]{0,199}$/, 'letters, digits, _ . / and -');
 
+/** A part of Temporal's version string `<deployment>.<build>`, so without dots; short enough to read in a list. */
+const deploymentName = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, 'up to 64 letters, digits, _ and -');
+
 const masterKey = z
   .string()
   .regex(
@@ -92,6 +95,8 @@ const temporalSchema = z.strictObject({
   port: port.default(0),
   ui_port: port.default(0),
   task_queue: taskQueueName.default(DEFAULT_TASK_QUEUE),
+  /** Pins each turn to the build of the workflows that began it; absent: any build runs any turn. */
+  deployment: deploymentName.optional(),
 });
 
 const pythonSchema = z.strictObject({

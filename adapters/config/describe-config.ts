@@ -45,6 +45,7 @@ export function describeConfig(config: Config): readonly ConfigLine[] {
     line('backup.dir', config.backup.dir ?? '(in the data folder)'),
     ...temporalLines(config),
     line('temporal.task_queue', temporal.task_queue),
+    line('temporal.deployment', deploymentText(config)),
     line('codec.token', config.codec.token === undefined ? '(none)' : SET),
     line('codec.ui_origins', config.codec.ui_origins.join(', ') || '(the embedded UI)'),
     line('egress.allow', config.egress.allow.join(', ') || '(none)'),
@@ -77,6 +78,10 @@ function linkLines({ server, approvals: { escalation_webhook: webhook }, sources
     // Addresses of webhooks often hold a secret in their path.
     line('approvals.escalation_webhook', webhook === undefined ? '(none)' : `${new URL(webhook).origin}/…, signed`),
   ];
+}
+
+function deploymentText({ temporal }: Config): string {
+  return temporal.deployment ?? '(none: turns are not pinned to builds)';
 }
 
 function temporalLines(config: Config): ConfigLine[] {

@@ -40,6 +40,7 @@ export const ENVIRONMENT_SETTINGS: readonly EnvironmentSetting[] = [
   setting('TURNSTONE_TEMPORAL_PORT', 'temporal.port', 'number'),
   setting('TURNSTONE_TEMPORAL_UI_PORT', 'temporal.ui_port', 'number'),
   setting('TURNSTONE_TASK_QUEUE', 'temporal.task_queue'),
+  setting('TURNSTONE_DEPLOYMENT', 'temporal.deployment'),
   setting('TURNSTONE_CODEC_TOKEN', 'codec.token', 'text', true),
   setting('TURNSTONE_CODEC_UI_ORIGINS', 'codec.ui_origins', 'list'),
   setting('TURNSTONE_ESCALATION_WEBHOOK', 'approvals.escalation_webhook'),

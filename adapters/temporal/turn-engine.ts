@@ -7,7 +7,7 @@ import {
   WorkflowIdReusePolicy,
   defineSearchAttributeKey,
 } from '@temporalio/common';
-import type { SearchAttributePair } from '@temporalio/common';
+import type { SearchAttributePair, WorkerDeploymentVersion } from '@temporalio/common';
 import { APPROVAL_DECIDED_SIGNAL } from '../../domain/approval-contract.js';
 import { failure } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
@@ -30,8 +30,12 @@ export interface TurnEngineOptions {
   readonly eagerStart: boolean;
   /** False where the server does not know them. */
   readonly searchAttributes: boolean;
+  /** This process' build, to which the turns it begins are pinned; null or absent: workers have no versions. */
+  readonly version?: WorkerDeploymentVersion | null;
   readonly logger: Logger;
 }
+
+type Where = Parameters<TurnEngine['start']>[1];
 
 /** A worker that dies inside a workflow task is noticed after this; tasks take milliseconds. */
 const WORKFLOW_TASK_TIMEOUT = '10 s';
@@ -53,10 +57,11 @@ const KEYS = {
 
 export function createTurnEngine(options: TurnEngineOptions): TurnEngine {
   return {
-    start: async (turn) => {
+    start: async (turn, where) => {
       const { turnId } = turn.input;
       // The run that was in the way may have closed between the two calls; then the second try starts.
-      const outcome = (await tryStart(options, turn)) === 'busy' ? await tryStart(options, turn) : 'started';
+      const outcome =
+        (await tryStart(options, turn, where)) === 'busy' ? await tryStart(options, turn, where) : 'started';
       if (outcome !== 'busy') return;
       throw failure(
         'conversation.busy',
@@ -98,11 +103,11 @@ async function runUnder(
   }
 }
 
-async function tryStart(options: TurnEngineOptions, turn: StartTurn): Promise<'started' | 'busy'> {
+async function tryStart(options: TurnEngineOptions, turn: StartTurn, where: Where): Promise<'started' | 'busy'> {
   const { turnId } = turn.input;
   const { workflow } = options.client;
   try {
-    const start = await startOptions(turn, options);
+    const start = await startOptions(turn, options, where);
     await within(options, CALL_TIMEOUT_MS, () => workflow.start(TURN_WORKFLOW_TYPE, start));
     return 'started';
   } catch (error) {
@@ -162,6 +167,7 @@ async function progress(options: TurnEngineOptions, turn: TurnRef): Promise<unkn
 async function startOptions(
   turn: StartTurn,
   options: TurnEngineOptions,
+  where: Where,
 ): Promise<Parameters<Client['workflow']['start']>[1] & { args: unknown[] }> {
   const { tenantId, turnId } = turn.input;
   return {
@@ -171,12 +177,26 @@ async function startOptions(
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
-    requestEagerStart: options.eagerStart,
+    ...placement(options, where),
     staticSummary: turn.summary,
     memo: { turnId },
     priority: { fairnessKey: tenantId.slice(0, MAX_FAIRNESS_KEY) },
     ...(options.searchAttributes ? { typedSearchAttributes: await searchAttributes(turn) } : {}),
   };
+}
+
+/**
+ * The server hands an eager start to the worker beside the client whatever build is current: only a turn that was begun here
+ * may start so. The pin says the same where the worker has no room for it and the start takes the long way.
+ */
+function placement(
+  { eagerStart, version = null }: TurnEngineOptions,
+  where: Where,
+): { requestEagerStart: boolean; versioningOverride?: { pinnedTo: WorkerDeploymentVersion } } {
+  if (version === null) return { requestEagerStart: eagerStart };
+  return where === 'here'
+    ? { requestEagerStart: eagerStart, versioningOverride: { pinnedTo: version } }
+    : { requestEagerStart: false };
 }
 
 async function searchAttributes(turn: StartTurn): Promise<TypedSearchAttributes> {

@@ -17,8 +17,12 @@ export type EngineState =
   | { readonly kind: 'ended'; readonly how: 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed_out' };
 
 export interface TurnEngine {
-  /** Safe to repeat: a turn that is already running is left alone. @throws `engine.unavailable`, `conversation.busy`. */
-  start(turn: StartTurn): Promise<void>;
+  /**
+   * Safe to repeat: a turn that is already running is left alone. @throws `engine.unavailable`, `conversation.busy`.
+   * @param where `here`: this process has begun the turn, so its build goes on with it; else, where turns are pinned to builds,
+   *   the deployment's current build takes it.
+   */
+  start(turn: StartTurn, where?: 'here'): Promise<void>;
   /**
    * Durable cancel; no error when there is nothing to cancel any more. @throws `engine.unavailable`.
    * @returns false when the engine does not know the turn, perhaps not yet: ask again while the turn is open.

@@ -44,6 +44,8 @@ export const REQUIREMENTS = {
   'secrets.ui-codec':
     'the embedded Temporal UI is given a codec endpoint that decrypts, and each decode is in the audit trail',
   'operators.temporal': 'a turn is readable in Temporal: summaries, groups, search attributes, details, progress',
+  'operators.updates':
+    'with a deployment, health shows build and standing, and a start after an update is current and answers',
   'operators.logs': 'every log line of a turn carries request, tenant, turn, step and attempt',
   'operators.metrics': '/metrics counts requests, turns, model and tool calls, tokens and cost',
 } as const;

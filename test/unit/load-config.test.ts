@@ -161,6 +161,11 @@ describe('loadConfig: problems', () => {
   });
 
   it.each([
+    [
+      'a deployment name',
+      { env: { TURNSTONE_DEPLOYMENT: 'a.b' } },
+      /TURNSTONE_DEPLOYMENT: "a\.b" is not allowed: up to 64 letters, digits, _ and -/,
+    ],
     ['a key of the file', { file: 'server:\n  prot: 1\n' }, /yaml:2: server\.prot is no setting: did you mean port\?/],
     [
       'a key in a list',
