@@ -12,7 +12,7 @@ import type { ApiDeps } from './api-deps.js';
 import { alreadyDecided, decideApproval, requireApproval } from './decide-approval.js';
 import type { DecideDeps } from './decide-approval.js';
 import { createAttemptLimit } from './middleware/attempt-limit.js';
-import { shownArguments, toApprovalLinkView } from './projections/approval-link-view.js';
+import { toApprovalLinkView } from './projections/approval-link-view.js';
 import type { ApprovalLinkView } from './projections/approval-link-view.js';
 import type { RequestContext } from './request-context.js';
 import type { LinkDecisionParams } from './schemas/approval-request.js';
@@ -34,6 +34,8 @@ const notFound = (): Failure =>
 
 const gone = (why: string): Failure =>
   failure('approval.link-gone', `This link decides nothing any more: ${why}. GET /v1/approvals shows what waits.`);
+
+const decidedAlready = ({ status }: ApprovalRecord): Failure => gone(`the call is ${status} already`);
 
 /** @throws `approval.not-found`, `approval.decided`, `secrets.unavailable`. */
 export async function makeLink(
@@ -68,7 +70,8 @@ export async function makeLink(
 
 interface OpenLink {
   readonly link: ApprovalLink;
-  readonly approval: ApprovalRecord;
+  /** Acts in the approval's tenant, in the name of the link. */
+  readonly scope: Scope;
   readonly view: ApprovalLinkView;
 }
 
@@ -111,25 +114,21 @@ export function createApprovalLinks(deps: LinkDeps): ApprovalLinks {
     if (makerIsRevoked) throw gone('whoever made it may not decide any more');
     if (approval === null) throw gone('the response it was about is gone');
     if (approval.argumentsHash !== link.argumentsHash) throw gone('the call has other arguments now');
+    if (approval.status !== 'pending') throw decidedAlready(approval);
     const turn = await deps.turns.get(scope, approval.turnId);
-    return { link, approval, view: toApprovalLinkView(link, approval, turn?.settings.agent.name ?? '') };
+    return { link, scope, view: toApprovalLinkView(link, approval, turn?.settings.agent.name ?? '') };
   }
 
   return {
-    async show(token, address) {
-      const { approval, view } = await open(token, address);
-      if (approval.status !== 'pending') throw gone(`the call is ${approval.status} already`);
-      return view;
-    },
+    show: async (token, address) => (await open(token, address)).view,
     async decide(token, { address, context }, params) {
-      const { link, approval, view } = await open(token, address);
-      if (params.decision === 'approve' && shownArguments(approval.arguments).cut) throw cutShort();
-      const scope = internalScope(link.tenantId, `link:${link.id}`);
+      const { link, scope, view } = await open(token, address);
+      if (params.decision === 'approve' && view.arguments_cut) throw cutShort();
       const deciding = { scope, logger: context.logger, origin: 'link' as const };
       const decision = { ...params, arguments_hash: link.argumentsHash };
-      const outcome = await decideApproval(deps, deciding, approval.id, decision);
-      if (!outcome.decidedNow) throw gone(`the call is ${outcome.approval.status} already`);
-      return { ...view, status: outcome.approval.status };
+      const { approval, decidedNow } = await decideApproval(deps, deciding, link.approvalId, decision);
+      if (!decidedNow) throw decidedAlready(approval);
+      return { ...view, status: approval.status };
     },
   };
 }
