@@ -65,7 +65,9 @@ function setField(target: object, name: string | number, value: unknown): void {
   Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
 }
 
-function applyChange(root: unknown, { at, how, name, value }: Change): unknown {
+function applyChange(root: unknown, { at, how, name, value: given }: Change): unknown {
+  // A copy: changes that follow must not reach into what other bodies share.
+  const value = structuredClone(given);
   const paths = pathsOf(root);
   const path = paths[at % paths.length] ?? [];
   let parent: unknown = null;
