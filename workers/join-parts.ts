@@ -95,7 +95,7 @@ export async function joinParts(parts: Parts, closers: Closers): Promise<JoinedP
   closers.add('python', () => python.close());
   const metrics = createMetrics();
   const client = createTemporalClient(parts.engine, dataConverterOf(parts));
-  const undoEngine = createUndoEngine({ client, taskQueue: config.temporal.task_queue });
+  const undoEngine = crash.port('undo', createUndoEngine({ client, taskQueue: config.temporal.task_queue }));
   const turnEngine = crash.port('engine', openTurnEngine(parts, client));
   const starter = createTurnStarter({ engine: turnEngine, logger });
   const state: { apiUrl: string | null; draining: boolean } = { apiUrl: null, draining: false };

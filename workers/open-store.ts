@@ -18,6 +18,7 @@ import { openSecrets } from './open-secrets.js';
 import type { Secrets } from './open-secrets.js';
 import { createStores } from './stores-over-database.js';
 import type { Stores } from './stores-over-database.js';
+import { crashDecorators } from './with-crash-points.js';
 
 export interface Store extends Stores {
   /** Null where the database is not embedded. */
@@ -54,7 +55,8 @@ export async function openStore(
   const database = createDatabase(pool, logger);
   say('bringing the schema up to date');
   await migrate(database);
-  const secrets = await openSecrets(config, createTenantKeyStore(database), logger);
+  const tenantKeys = crashDecorators(config).port('tenantKeys', createTenantKeyStore(database));
+  const secrets = await openSecrets(config, tenantKeys, logger);
   const backups = openBackups(config, pool, productVersion(), logger);
   if (backups !== null) startSnapshots(config, pool, backups, logger, closers);
   return {

@@ -71,6 +71,16 @@ async function createTenant(connection: Connection, id: string, name: string): P
   const { rows } = await sql<TenantRow>`
     insert into tenants (tenant_id, name) values (${id}::text, ${name}::text)
     on conflict (tenant_id) do nothing returning tenant_id, name, created_at`.execute(connection);
+  return rows[0] === undefined ? readBegun(connection, id) : toTenant(rows[0]);
+}
+
+/** A process died before it made the tenant's first key: nobody was ever in it, and nobody could make that key later. */
+async function readBegun(connection: Connection, id: string): Promise<Tenant | null> {
+  const { rows } = await sql<TenantRow>`
+    select tenant_id, name, created_at from tenants
+    where tenant_id = ${id}::text and not exists (select 1 from api_keys k where k.tenant_id = ${id}::text)`.execute(
+    connection,
+  );
   return rows[0] === undefined ? null : toTenant(rows[0]);
 }
 

@@ -22,7 +22,7 @@ export interface RunningTurn {
 }
 
 export interface TenantDirectory {
-  /** System-wide. @returns null when the id is taken. @throws `request.invalid` for an id that is none. */
+  /** System-wide. @returns null when the id is taken: by a tenant that has, or ever had, a key. @throws `request.invalid` for an id that is none. */
   createTenant(id: string, name: string): Promise<Tenant | null>;
   /** System-wide, by id; at most 1,000 after the given one. */
   listTenants(after: string | null): Promise<readonly Tenant[]>;

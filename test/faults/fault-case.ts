@@ -8,6 +8,8 @@ export interface CaseContext {
   readonly full: boolean;
   /** Of a full run: how many turns random faults are tried on. */
   readonly turns: number;
+  /** When the bounded part should be over: what is cut is said. A full run, and one that picks, take the time they need. */
+  readonly untilMs: number;
   /** Of a case made of many: only those whose name it matches. */
   readonly only: RegExp | null;
   say(line: string): void;

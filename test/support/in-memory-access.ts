@@ -60,7 +60,8 @@ export function createInMemoryAccess(tables: MemoryTables): Access {
   };
   const directory: TenantDirectory = {
     async createTenant(id, name) {
-      if (tenants.has(id)) return null;
+      const begun = tenants.get(id);
+      if (begun !== undefined) return all().some(({ tenantId }) => tenantId === id) ? null : begun;
       const made = { id, name, createdAtMs: Date.now() };
       tenants.set(id, made);
       return made;

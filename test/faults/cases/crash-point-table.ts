@@ -1,5 +1,6 @@
 /** What was crashed, as a table: a row for each point, and the points no turn ever reaches. */
-import type { CrashOutcome, FoundCases } from './crash-points-case.js';
+import type { CrashOutcome } from './crash-points-case.js';
+import type { FoundCases } from './find-crash-cases.js';
 
 export function crashPointTable(outcomes: readonly CrashOutcome[], found: FoundCases): readonly string[] {
   const byPoint = new Map<string, CrashOutcome[]>();
@@ -10,14 +11,12 @@ export function crashPointTable(outcomes: readonly CrashOutcome[], found: FoundC
   const rows = [...byPoint].sort(([left], [right]) => (left < right ? -1 : 1)).map(([point, its]) => row(point, its));
   const crashed = [...byPoint].filter(([, its]) => its.some(({ died }) => died)).length;
   const reached = new Set(found.all.map(({ point }) => point));
-  const never = [...found.known].filter((point) => !reached.has(point));
   return [
     '',
     'point                                    crashed  held  broken  shapes',
     ...rows,
     '',
-    `${crashed} of ${reached.size} points that a turn reaches were crashed.`,
-    ...(never.length === 0 ? [] : [`No turn of these shapes reaches: ${never.join(', ')}`]),
+    `${crashed} of ${reached.size} points that are reached were crashed.`,
   ];
 }
 

@@ -3,8 +3,7 @@
  * and the turn must end as if nothing had happened. Which steps there are is not written down here: each shape is run
  * once undisturbed, and every point it reaches becomes a case.
  */
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { rmSync, writeFileSync } from 'node:fs';
 import type { Audit } from '../checker/audit-world.js';
 import { auditWorld } from '../checker/audit-world.js';
 import { checkTurn } from '../checker/check-turn.js';
@@ -12,20 +11,15 @@ import type { CheckedTurn } from '../checker/check-turn.js';
 import type { Violation } from '../checker/violation.js';
 import type { CaseContext, CaseResult, FaultCase } from '../fault-case.js';
 import { describeTimes } from '../fault-case.js';
-import type { Seeded } from '../seeded.js';
-import type { Shape, ShapeRun } from '../shapes/shape.js';
-import { TURN_SHAPES } from '../shapes/turn-shapes.js';
 import { storedResponse } from '../world/client.js';
-import { crashFile, createWorld, traceFile } from '../world/world.js';
+import { shapeRunOf } from '../world/shape-run.js';
+import { crashFile, createWorld } from '../world/world.js';
 import type { World } from '../world/world.js';
 import { crashPointTable } from './crash-point-table.js';
-
-export interface CrashCase {
-  readonly shape: Shape;
-  readonly point: string;
-  /** The n-th time it is reached in this turn. */
-  readonly nth: number;
-}
+import { untilQuiet } from './crash-trace.js';
+import { chooseOnePerPoint, findCrashCases, nameOf } from './find-crash-cases.js';
+import type { CrashCase, FoundCases } from './find-crash-cases.js';
+import type { Names } from './start-crashes.js';
 
 export interface CrashOutcome {
   readonly crash: CrashCase;
@@ -38,16 +32,11 @@ export interface CrashOutcome {
   readonly recoveryMs: number | null;
 }
 
-const nameOf = ({ shape, point, nth }: CrashCase): string => `${shape.name} ${point}#${nth}`;
-
 /** Products beside each other: most of a case is waiting for a lost worker to be noticed. */
 const LANES = 3;
 const TURN_TIMEOUT_MS = 90_000;
-/** Not a step of a turn, and not by a request: reached by the clock. */
-const BY_THE_CLOCK = /^turns\.purgeUnstored\./;
-/** Many times in each turn, and nothing is persisted: the first, one in the middle and the last stand for all. */
-const LIVE_ONLY = /^(events\.append)\./;
-
+/** What is kept of a bounded run for the last cases to end and what is left behind to be read. */
+const AUDIT_MS = 75_000;
 export const crashPointsCase: FaultCase = {
   name: 'crash-points',
   proves: 'the product dies before and after every persisted step of every shape of a turn',
@@ -55,12 +44,13 @@ export const crashPointsCase: FaultCase = {
 };
 
 async function runCrashPoints(context: CaseContext): Promise<CaseResult> {
-  const worlds = await Promise.all(Array.from({ length: LANES }, () => createWorld()));
+  const worlds = await Promise.all(Array.from({ length: context.only === null ? LANES : 1 }, () => createWorld()));
   try {
     await Promise.all(worlds.map((world) => world.start()));
     const scout = worlds[0];
     if (scout === undefined) throw new Error('no world');
-    const found = await findCrashCases(scout, context.seed);
+    const found = await findCrashCases(scout, context.seed, context.only);
+    for (const reason of found.reasons) context.say(`cannot be reached: ${reason}`);
     const wanted = found.all.filter((each) => context.only?.test(nameOf(each)) ?? true);
     const chosen = context.full || context.only !== null ? wanted : chooseOnePerPoint(wanted, context.seed);
     context.say(`${found.all.length} crash cases found, ${chosen.length} are run`);
@@ -73,43 +63,9 @@ async function runCrashPoints(context: CaseContext): Promise<CaseResult> {
   }
 }
 
-export interface FoundCases {
-  readonly all: readonly CrashCase[];
-  readonly known: ReadonlySet<string>;
-}
-
-async function findCrashCases(world: World, seed: Seeded): Promise<FoundCases> {
-  const all: CrashCase[] = [];
-  const numbers = counter();
-  for (const shape of TURN_SHAPES) {
-    const before = readTrace(world).length;
-    const undisturbed = (await shape.run(shapeRun(world, 'scout', numbers))).flatMap(checkTurn);
-    const [first] = undisturbed;
-    if (first !== undefined) throw new Error(`${shape.name} is broken without any fault: ${JSON.stringify(first)}`);
-    await untilQuiet(world);
-    const counts = new Map<string, number>();
-    for (const line of readTrace(world).slice(before)) {
-      const [kind, point = ''] = line.split(' ');
-      if (kind === 'reached' && !BY_THE_CLOCK.test(point)) counts.set(point, (counts.get(point) ?? 0) + 1);
-    }
-    for (const [point, count] of counts) {
-      for (const nth of timesToTry(point, count, seed)) all.push({ shape, point, nth });
-    }
-  }
-  const known = readTrace(world).flatMap((line) => (line.startsWith('known ') ? [line.slice('known '.length)] : []));
-  return { all, known: new Set(known) };
-}
-
-function timesToTry(point: string, count: number, seed: Seeded): readonly number[] {
-  if (!LIVE_ONLY.test(point)) return Array.from({ length: count }, (_, index) => index + 1);
-  return [...new Set([1, seed.between(1, count), count])];
-}
-
-/** Every point once, each in a shape that the seed chooses. */
-function chooseOnePerPoint(all: readonly CrashCase[], seed: Seeded): readonly CrashCase[] {
-  const byPoint = new Map<string, CrashCase>();
-  for (const each of seed.shuffled(all)) byPoint.set(each.point, byPoint.get(each.point) ?? each);
-  return [...byPoint.values()];
+/** Undefined too when the time is up. */
+function nextOf(queue: CrashCase[], { untilMs }: CaseContext): CrashCase | undefined {
+  return Date.now() > untilMs - AUDIT_MS ? undefined : queue.shift();
 }
 
 async function runInLanes(
@@ -120,9 +76,10 @@ async function runInLanes(
   const queue = [...cases];
   const outcomes: CrashOutcome[] = [];
   const lane = async (world: World, index: number): Promise<void> => {
-    const numbers = counter();
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const outcome = await crashOnce(world, next, shapeRun(world, `lane${index}`, numbers));
+    let number = 0;
+    const nextNumber = (): number => (number += 1);
+    for (let next = nextOf(queue, context); next !== undefined; next = nextOf(queue, context)) {
+      const outcome = await crashOnce(world, next, { tag: `lane${index}`, nextNumber });
       outcomes.push(outcome);
       const state = outcome.violations.length > 0 ? 'BROKEN' : outcome.died ? 'held' : 'not reached';
       context.say(
@@ -135,7 +92,13 @@ async function runInLanes(
   return outcomes;
 }
 
-async function crashOnce(world: World, crash: CrashCase, run: ShapeRun): Promise<CrashOutcome> {
+async function crashOnce(world: World, crash: CrashCase, names: Names): Promise<CrashOutcome> {
+  const { shape } = crash;
+  if ('atStart' in shape) {
+    const { died, startMs, turns, broken } = await shape.atStart(world, names, `${crash.point}#${crash.nth}`);
+    return { crash, died, startMs, recoveryMs: null, violations: [...turns.flatMap(checkTurn), ...broken] };
+  }
+  const broken: Violation[] = [];
   const moved: { at: number | null } = { at: null };
   const reborn: { at: number | null; startMs: number | null } = { at: null, startMs: null };
   const dying = new AbortController();
@@ -149,18 +112,21 @@ async function crashOnce(world: World, crash: CrashCase, run: ShapeRun): Promise
     reborn.startMs = await world.start();
     return true;
   })();
-  const turns = await crash.shape.run({
-    ...run,
+  const run = shapeRunOf(world, {
+    ...names,
+    timeoutMs: TURN_TIMEOUT_MS,
+    broken,
     onEvent: (event) => {
       // A snapshot is what was; anything else is the turn going on.
       if (reborn.at !== null && event.type !== 'turnstone:snapshot') moved.at ??= Date.now();
     },
   });
+  const turns = await shape.run(run);
   // Points at the very end of a turn are reached after the client has its answer.
   if (!isOver(life)) await Promise.race([life.ended, untilQuiet(world)]);
   dying.abort();
   const died = await watching;
-  const violations = (await settled(world, turns)).flatMap(checkTurn);
+  const violations = [...(await settled(world, turns)).flatMap(checkTurn), ...broken];
   const recoveryMs = moved.at !== null && reborn.at !== null ? moved.at - reborn.at : null;
   return { crash, died, violations, startMs: reborn.startMs, recoveryMs };
 }
@@ -169,7 +135,7 @@ async function crashOnce(world: World, crash: CrashCase, run: ShapeRun): Promise
 async function settled(world: World, turns: readonly CheckedTurn[]): Promise<readonly CheckedTurn[]> {
   return Promise.all(
     turns.map(async (turn) =>
-      turn.turn.id === null ? turn : { ...turn, stored: await storedResponse(world.apiUrl, turn.turn.id) },
+      turn.turn.id === null ? turn : { ...turn, stored: await storedResponse(world.apiUrl, turn.turn.id, turn.apiKey) },
     ),
   );
 }
@@ -182,39 +148,6 @@ function isOver(life: { readonly ended: Promise<unknown> }): boolean {
 
 function aborted(signal: AbortSignal): Promise<null> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
-}
-
-function counter(): () => number {
-  let last = 0;
-  return () => (last += 1);
-}
-
-function shapeRun(world: World, tag: string, nextNumber: () => number): ShapeRun {
-  return {
-    apiUrl: world.apiUrl,
-    fileUrl: `${world.outside.ledgerUrl}note.txt`,
-    tag,
-    nextNumber,
-    timeoutMs: TURN_TIMEOUT_MS,
-  };
-}
-
-function readTrace(world: World): readonly string[] {
-  const file = traceFile(world.folder);
-  return existsSync(file) ? readFileSync(file, 'utf8').split('\n') : [];
-}
-
-/** The workflow closes after the client has its answer: no point reached for this long means that nothing is left. */
-async function untilQuiet(world: World): Promise<void> {
-  const QUIET_MS = 1_200;
-  let seen = -1;
-  let since = Date.now();
-  while (Date.now() - since < QUIET_MS) {
-    const now = readTrace(world).length;
-    if (now !== seen) since = Date.now();
-    seen = now;
-    await sleep(50);
-  }
 }
 
 function report(
@@ -236,6 +169,7 @@ function report(
         what: nameOf(crash),
         violations,
       })),
+      ...found.never.map((point) => ({ what: `no shape reaches ${point}`, violations: [] })),
       ...(audited.length === 0 ? [] : [{ what: 'what was left behind', violations: audited }]),
     ],
     skipped: missed.map(({ crash }) => `${nameOf(crash)}: not reached this time`),

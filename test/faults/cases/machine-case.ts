@@ -11,6 +11,7 @@ import { checkTurn } from '../checker/check-turn.js';
 import type { Violation } from '../checker/violation.js';
 import type { CaseContext, CaseResult, FaultCase } from '../fault-case.js';
 import { TURN_SHAPES } from '../shapes/turn-shapes.js';
+import { shapeRunOf } from '../world/shape-run.js';
 import { FAULT_KEY, createWorld } from '../world/world.js';
 import type { World } from '../world/world.js';
 
@@ -83,14 +84,9 @@ async function fillAndFree(world: World, context: CaseContext): Promise<CaseResu
 
 async function turnsOf(world: World, tag: string): Promise<readonly Violation[]> {
   let number = 0;
-  const run = {
-    apiUrl: world.apiUrl,
-    fileUrl: `${world.outside.ledgerUrl}note.txt`,
-    tag,
-    nextNumber: () => (number += 1),
-    timeoutMs: TURN_TIMEOUT_MS,
-  };
   const found: Violation[] = [];
+  const nextNumber = (): number => (number += 1);
+  const run = shapeRunOf(world, { tag, nextNumber, timeoutMs: TURN_TIMEOUT_MS, broken: found });
   for (const shape of TURN_SHAPES.slice(0, 4)) found.push(...(await shape.run(run)).flatMap(checkTurn));
   return found;
 }

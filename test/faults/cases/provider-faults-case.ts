@@ -10,7 +10,9 @@ import { checkTurn } from '../checker/check-turn.js';
 import type { Violation } from '../checker/violation.js';
 import type { CaseContext, CaseResult, FaultCase } from '../fault-case.js';
 import { calls, completedWith, endedAs, said, sendTurn } from '../shapes/shape.js';
+import { DOWN, fallBack, startDownProvider } from './fallback-fault.js';
 import type { PlannedStep } from '../world/turn-plan.js';
+import { shapeRunOf } from '../world/shape-run.js';
 import type { World } from '../world/world.js';
 import { createWorld } from '../world/world.js';
 
@@ -156,13 +158,14 @@ const PROVIDER = '    first_byte_timeout_ms: 2000\n    idle_timeout_ms: 2000\n  
 
 export const providerFaultsCase: FaultCase = {
   name: 'provider-faults',
-  proves: 'providers that refuse, fail, stall, cut and send garbage (43 to 50 of the matrix)',
+  proves: 'providers that refuse, fail, stall, cut and send garbage (43 to 50 and 52 of the matrix)',
   async run(context: CaseContext): Promise<CaseResult> {
-    const world = await createWorld({ provider: PROVIDER });
+    const down = await startDownProvider();
+    const world = await createWorld({ provider: PROVIDER, ...down.options });
     try {
       await world.start();
       const chosen = FAULTS.filter(({ name }) => context.only?.test(name) ?? true);
-      const outcomes: { fault: ProviderFault; violations: readonly Violation[] }[] = [];
+      const outcomes: { fault: Pick<ProviderFault, 'name'>; violations: readonly Violation[] }[] = [];
       const queue = [...context.seed.shuffled(chosen).entries()];
       const lane = async (): Promise<void> => {
         for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
@@ -173,6 +176,9 @@ export const providerFaultsCase: FaultCase = {
         }
       };
       await Promise.all([lane(), lane(), lane(), lane()]);
+      const fallback = context.only?.test(DOWN) === false ? [] : await fallBack(world, down);
+      outcomes.push({ fault: { name: DOWN }, violations: fallback });
+      context.say(`${fallback.length === 0 ? 'held' : 'BROKEN'}: ${DOWN}`);
       const audit = await auditWorld(world, { inFlight: 0 });
       const broken = outcomes.filter(({ violations }) => violations.length > 0);
       return {
@@ -186,18 +192,13 @@ export const providerFaultsCase: FaultCase = {
       };
     } finally {
       await world.dispose();
+      await down.close();
     }
   },
 };
 
 async function tryOne(world: World, fault: ProviderFault, planId: string): Promise<readonly Violation[]> {
-  const run = {
-    apiUrl: world.apiUrl,
-    fileUrl: `${world.outside.ledgerUrl}note.txt`,
-    tag: 'provider',
-    nextNumber: () => 0,
-    timeoutMs: TURN_TIMEOUT_MS,
-  };
+  const run = shapeRunOf(world, { tag: 'provider', nextNumber: () => 0, timeoutMs: TURN_TIMEOUT_MS, broken: [] });
   const checked = await sendTurn(run, {
     planId,
     steps: fault.steps(planId),

@@ -1,15 +1,17 @@
 /**
- * Turns of all shapes in flight while, at moments the seed chooses, the product or its Temporal server is killed, or the
+ * Turns of all shapes of two tenants in flight while, at moments the seed chooses, the product or its Temporal server is killed, or the
  * product stands still for longer than a worker may be silent and wakes up: its attempts have been given to others by then.
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { auditWorld } from '../checker/audit-world.js';
+import { checkTenants } from '../checker/check-tenants.js';
 import type { CaseContext, CaseResult, FaultCase } from '../fault-case.js';
 import { describeTimes } from '../fault-case.js';
 import type { Seeded } from '../seeded.js';
 import { TURN_SHAPES } from '../shapes/turn-shapes.js';
+import { makeCallers } from '../world/callers.js';
 import { runLoad } from '../world/load.js';
 import { createWorld } from '../world/world.js';
 import type { World } from '../world/world.js';
@@ -24,6 +26,8 @@ const STANDS_STILL_MS = { from: 8_000, to: 12_000 };
 /** A turn may be hit more than once. */
 const TURN_TIMEOUT_MS = 300_000;
 const IN_FLIGHT = { bounded: 24, full: 200 };
+/** A key may ask 1,200 times a minute; each lane asks some five times a second. */
+const KEYS_PER_TENANT = { bounded: 3, full: 20 };
 
 export const randomFaultsCase: FaultCase = {
   name: 'random-faults',
@@ -33,6 +37,7 @@ export const randomFaultsCase: FaultCase = {
     try {
       await world.start();
       const inFlight = context.full ? IN_FLIGHT.full : IN_FLIGHT.bounded;
+      const callers = await makeCallers(world, context.full ? KEYS_PER_TENANT.full : KEYS_PER_TENANT.bounded);
       const over = new AbortController();
       const counts: Record<FaultKind, number> = { 'kill product': 0, 'kill Temporal': 0, 'stop and wake': 0 };
       const faults = disturb(world, counts, context, over.signal);
@@ -43,6 +48,7 @@ export const randomFaultsCase: FaultCase = {
         inFlight,
         seed: context.seed.fork('load'),
         tag: 'random',
+        callers,
         timeoutMs: TURN_TIMEOUT_MS,
         more: () => KINDS.some((kind) => counts[kind] < ROUNDS),
         onDone: (done) => {
@@ -51,17 +57,17 @@ export const randomFaultsCase: FaultCase = {
       });
       over.abort();
       const startMs = await faults;
+      const tenants = await checkTenants(world.apiUrl, callers, load.turns);
       const audit = await auditWorld(world, { inFlight });
+      const left = [...tenants.violations, ...audit.violations];
       return {
         passed: load.done - load.broken.length,
-        failed: [
-          ...load.broken,
-          ...(audit.violations.length === 0 ? [] : [{ what: 'what was left behind', violations: audit.violations }]),
-        ],
+        failed: [...load.broken, ...(left.length === 0 ? [] : [{ what: 'what was left behind', violations: left }])],
         skipped: [],
         figures: {
           turns: `${load.done}, ${inFlight} at a time, ${Math.round(load.durationMs / 1000)} s`,
           ...counts,
+          'asked for what another tenant has': tenants.asked,
           'start after a kill': describeTimes(startMs),
           'effects outside': audit.figures.effects,
           'calls with unknown outcome': audit.figures.outcomeUnknown,

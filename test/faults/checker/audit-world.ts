@@ -1,6 +1,6 @@
 /** The end of a run: everything the product left behind is read and checked, with nothing running any more. */
 import { callUntilAnswered } from '../world/client.js';
-import { FAULT_KEY, MASTER_KEY, PROVIDER_SECRET } from '../world/world.js';
+import { CODEC_TOKEN, FAULT_KEY, MASTER_KEY, PROVIDER_SECRET, SENT_SECRET } from '../world/world.js';
 import type { World } from '../world/world.js';
 import { checkEffects } from './check-effects.js';
 import { checkHistories } from './check-histories.js';
@@ -32,7 +32,7 @@ export interface Audit {
   };
 }
 
-const SECRETS = [PROVIDER_SECRET, FAULT_KEY, MASTER_KEY];
+const SECRETS = [PROVIDER_SECRET, SENT_SECRET, FAULT_KEY, MASTER_KEY, CODEC_TOKEN];
 
 /** Stops the product. The world is to be disposed of afterwards. */
 export async function auditWorld(world: World, options: AuditOptions): Promise<Audit> {
@@ -54,6 +54,7 @@ export async function auditWorld(world: World, options: AuditOptions): Promise<A
   const violations: Violation[] = [
     ...open.map(({ id, status }): Violation => ({ inv: 10, where: id, what: `left ${status}` })),
     ...rows.doubled.map((place): Violation => ({ inv: 3, where: place, what: 'written twice, or by a lost attempt' })),
+    ...rows.foreign.map((what): Violation => ({ inv: 6, where: 'tables', what })),
     ...checkEffects(effects, rows.tools),
     ...usage.violations,
     ...histories.violations,

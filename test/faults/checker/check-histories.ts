@@ -12,7 +12,7 @@ import { bundleWorkflows } from '../../../workers/bundle-workflows.js';
 import { remoteConverter } from '../../support/remote-codec.js';
 import { silentLogger } from '../../support/silent-logger.js';
 import { TEST_CACHE_DIR } from '../../support/test-cache.js';
-import { FAULT_KEY } from '../world/world.js';
+import { CODEC_TOKEN } from '../world/world.js';
 import type { World } from '../world/world.js';
 import type { Violation } from './violation.js';
 
@@ -35,7 +35,7 @@ export async function checkHistories(
 ): Promise<HistoryCheck> {
   const { port } = address === null ? readRecord(dataDir) : { port: 0 };
   const connection = await Connection.connect({ address: address ?? `127.0.0.1:${port}` });
-  const dataConverter = withPatience(remoteConverter(apiUrl(), FAULT_KEY));
+  const dataConverter = withPatience(remoteConverter(apiUrl(), CODEC_TOKEN));
   const client = new Client({ connection, dataConverter });
   if (!installed) Runtime.install({ logger: new DefaultLogger('ERROR') });
   installed = true;

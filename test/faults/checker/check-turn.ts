@@ -11,6 +11,8 @@ export interface CheckedTurn {
   readonly planId: string;
   readonly turn: ClientTurn;
   readonly stored: ResponseResource | null;
+  /** Whose it is, when it is not the administrator's. */
+  readonly apiKey?: string;
   /** In words what is wrong with how it ended; null when nothing is. */
   readonly expected: (stored: ResponseResource) => string | null;
 }
@@ -29,8 +31,10 @@ export function checkTurn({ planId, turn, stored, expected }: CheckedTurn): read
     say(1, 'its id was told, and there is no such response');
     return found;
   }
-  const foreign = new Set((JSON.stringify(stored.output).match(PLAN_ID) ?? []).filter((id) => id !== planId));
-  if (foreign.size > 0) say(6, `its output speaks of ${[...foreign].join(', ')}`);
+  for (const [what, told] of Object.entries({ output: stored.output, stream: turn.events })) {
+    const foreign = new Set((JSON.stringify(told).match(PLAN_ID) ?? []).filter((id) => id !== planId));
+    if (foreign.size > 0) say(6, `its ${what} speaks of ${[...foreign].join(', ')}`);
+  }
   if (!isEnded(stored)) say(10, `still ${stored.status}`);
   else if (turn.gaveUp === null) checkEnded(turn, stored, expected, say);
   return found;

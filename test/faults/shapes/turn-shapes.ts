@@ -1,11 +1,13 @@
 /** The shapes of a turn that crash points and random faults are tried on. A new shape is a new entry here. */
 import { errorReply } from '../../support/fake-provider-script.js';
-import { callUntilAnswered } from '../world/client.js';
-import { queueShape, steerShape } from './conflict-shapes.js';
-import { calls, completedWith, endedAs, newPlanId, said, sendTurn } from './shape.js';
+import { APPROVAL_SHAPES } from './approval-shapes.js';
+import { CONFLICT_SHAPES, newConversation } from './conflict-shapes.js';
+import { ask, calls, completedWith, endedAs, newPlanId, said, sendTurn } from './shape.js';
 import type { CallSpec, Shape } from './shape.js';
+import { SENT_SECRET } from '../world/world.js';
+import { undoShape } from './undo-shapes.js';
 
-const plain: Shape = {
+export const plainShape: Shape = {
   name: 'plain',
   async run(run) {
     const planId = newPlanId(run);
@@ -38,8 +40,7 @@ function cancelShape(name: string, steps: (planId: string) => Parameters<typeof 
         onEvent: (event, id) => {
           if (event.type !== 'response.output_text.delta' && event.type !== 'turnstone:stage.started') return;
           if (asked.length > 0) return;
-          const path = `/v1/responses/${id}/cancel`;
-          asked.push(callUntilAnswered(run.apiUrl, 'POST', path, { timeoutMs: run.timeoutMs }));
+          asked.push(ask(run, 'POST', `/v1/responses/${id}/cancel`));
         },
         // A crash may have taken the cancel with it, and the turn be done before the client could ask again.
         expected: endedAs('cancelled', 'completed'),
@@ -139,8 +140,7 @@ const files: Shape = {
 const conversation: Shape = {
   name: 'conversation',
   async run(run) {
-    const { json } = await callUntilAnswered(run.apiUrl, 'POST', '/v1/conversations', { body: {} });
-    const body = { conversation: (json as { id: string }).id };
+    const body = { conversation: await newConversation(run) };
     const [first, second] = [newPlanId(run), newPlanId(run)];
     const before = await sendTurn(run, {
       planId: first,
@@ -158,6 +158,17 @@ const conversation: Shape = {
   },
 };
 
+/** Answered with a provider key that came with the request. */
+const ownKey: Shape = {
+  name: 'own-key',
+  async run(run) {
+    const planId = newPlanId(run);
+    const steps = [{ reply: said(planId) }];
+    const headers = { 'x-provider-key': SENT_SECRET };
+    return [await sendTurn(run, { planId, steps, headers, expected: completedWith(planId) })];
+  },
+};
+
 /** The provider refuses: the turn fails, visibly, once. */
 const failing: Shape = {
   name: 'failing',
@@ -169,7 +180,7 @@ const failing: Shape = {
 };
 
 export const TURN_SHAPES: readonly Shape[] = [
-  plain,
+  plainShape,
   toolShape('tool', [{ tool: 'look', after: 100 }]),
   toolShape('keyed-tool', [{ tool: 'book', before: 50, after: 100 }]),
   toolShape('unkeyed-tool', [{ tool: 'pay', before: 50, after: 100 }]),
@@ -183,8 +194,10 @@ export const TURN_SHAPES: readonly Shape[] = [
   goOn,
   fork,
   files,
-  queueShape,
-  steerShape,
+  ...CONFLICT_SHAPES,
+  ...APPROVAL_SHAPES,
+  undoShape,
+  ownKey,
   conversation,
   failing,
 ];

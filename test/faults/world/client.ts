@@ -14,6 +14,7 @@ export interface TurnRequest {
   readonly body: Readonly<Record<string, unknown>>;
   /** The same for every time it is sent. */
   readonly key: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export interface ClientOptions {
@@ -49,8 +50,17 @@ interface Going {
   readonly events: { event: TurnEvent; atMs: number }[];
 }
 
-export async function runClientTurn(request: TurnRequest, options: ClientOptions): Promise<ClientTurn> {
-  const going: Going = { id: null, last: -1, ended: false, gaveUp: null, connections: 0, events: [] };
+/** Reads a turn that somebody else sent, from its beginning to its end. */
+export function followTurn(id: string, options: ClientOptions): Promise<ClientTurn> {
+  return runClientTurn({ path: '', body: {}, key: '' }, options, id);
+}
+
+export async function runClientTurn(
+  request: TurnRequest,
+  options: ClientOptions,
+  known: string | null = null,
+): Promise<ClientTurn> {
+  const going: Going = { id: known, last: -1, ended: false, gaveUp: null, connections: 0, events: [] };
   const deadline = Date.now() + options.timeoutMs;
   while (!going.ended && going.gaveUp === null) {
     if (Date.now() > deadline) going.gaveUp = `no end within ${options.timeoutMs} ms`;
@@ -90,7 +100,7 @@ function open(request: TurnRequest, options: ClientOptions, going: Going, signal
   }
   return fetch(`${base}${request.path}`, {
     method: 'POST',
-    headers: { ...headers, 'idempotency-key': request.key },
+    headers: { ...headers, ...request.headers, 'idempotency-key': request.key },
     body: JSON.stringify({ ...request.body, stream: true }),
     signal,
   });
@@ -111,19 +121,33 @@ async function readEvents(body: AsyncIterable<Uint8Array>, options: ClientOption
   for await (const chunk of body) parser.feed(decoder.decode(chunk, { stream: true }));
 }
 
+export interface CallOptions {
+  readonly body?: unknown;
+  readonly timeoutMs?: number;
+  /** Of the Idempotency-Key. */
+  readonly key?: string;
+  readonly apiKey?: string;
+}
+
+export interface Answered {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+function headersOf({ apiKey = FAULT_KEY, key }: CallOptions): Record<string, string> {
+  const always = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
+  return key === undefined ? always : { ...always, 'idempotency-key': key };
+}
+
 /** One call that is repeated until the server answers it. */
 export async function callUntilAnswered(
   apiUrl: () => string,
   method: string,
   path: string,
-  options: { readonly body?: unknown; readonly timeoutMs?: number; readonly key?: string } = {},
-): Promise<{ readonly status: number; readonly json: unknown }> {
+  options: CallOptions = {},
+): Promise<Answered> {
   const deadline = Date.now() + (options.timeoutMs ?? 60_000);
-  const headers = {
-    authorization: `Bearer ${FAULT_KEY}`,
-    'content-type': 'application/json',
-    ...(options.key === undefined ? {} : { 'idempotency-key': options.key }),
-  };
+  const headers = headersOf(options);
   for (;;) {
     try {
       const response = await fetch(`${apiUrl()}${path}`, {
@@ -143,7 +167,11 @@ export async function callUntilAnswered(
   }
 }
 
-export async function storedResponse(apiUrl: () => string, id: string): Promise<ResponseResource | null> {
-  const { status, json } = await callUntilAnswered(apiUrl, 'GET', `/v1/responses/${id}`);
+export async function storedResponse(
+  apiUrl: () => string,
+  id: string,
+  apiKey: string = FAULT_KEY,
+): Promise<ResponseResource | null> {
+  const { status, json } = await callUntilAnswered(apiUrl, 'GET', `/v1/responses/${id}`, { apiKey });
   return status === 200 ? (json as ResponseResource) : null;
 }

@@ -4,6 +4,9 @@ import type { CheckedTurn } from '../checker/check-turn.js';
 import type { Violation } from '../checker/violation.js';
 import type { Seeded } from '../seeded.js';
 import type { Shape } from '../shapes/shape.js';
+import type { Caller } from './callers.js';
+import type { ShapeRunOptions } from './shape-run.js';
+import { shapeRunOf } from './shape-run.js';
 import type { World } from './world.js';
 
 export interface LoadOptions {
@@ -13,6 +16,8 @@ export interface LoadOptions {
   readonly inFlight: number;
   readonly seed: Seeded;
   readonly tag: string;
+  /** Who sends it, in place of the administrator; they also say the tag. */
+  readonly callers?: readonly Caller[];
   readonly timeoutMs: number;
   readonly dropEveryMs?: number;
   /** What is disturbed may end a turn as failed: visibly, with its code. */
@@ -34,25 +39,36 @@ function orFailed(expected: CheckedTurn['expected']): CheckedTurn['expected'] {
   return (stored) => (stored.status === 'failed' && stored.error !== null ? null : expected(stored));
 }
 
+/** Who sends the turns of a lane, and how. */
+function ofLane(
+  { callers = [], tag, timeoutMs, dropEveryMs }: LoadOptions,
+  index: number,
+): Omit<ShapeRunOptions, 'nextNumber' | 'broken'> {
+  const caller = callers[index % callers.length];
+  return {
+    tag: caller?.tag ?? tag,
+    timeoutMs,
+    ...(caller === undefined ? {} : { apiKey: caller.apiKey }),
+    ...(dropEveryMs === undefined ? {} : { dropEveryMs }),
+  };
+}
+
 export async function runLoad(options: LoadOptions): Promise<LoadResult> {
   const { world, seed } = options;
   const startedMs = Date.now();
   let number = 0;
+  const nextNumber = (): number => (number += 1);
   let begun = 0;
   const turns: CheckedTurn[] = [];
   const broken: { what: string; violations: readonly Violation[] }[] = [];
-  const lane = async (): Promise<void> => {
+  const lane = async (index: number): Promise<void> => {
     while (begun < options.turns || options.more?.() === true) {
       begun += 1;
       const shape = seed.pick(options.shapes);
-      const checked = await shape.run({
-        apiUrl: world.apiUrl,
-        tag: options.tag,
-        nextNumber: () => (number += 1),
-        timeoutMs: options.timeoutMs,
-        fileUrl: `${world.outside.ledgerUrl}note.txt`,
-        ...(options.dropEveryMs === undefined ? {} : { dropEveryMs: options.dropEveryMs }),
-      });
+      const found: Violation[] = [];
+      const run = shapeRunOf(world, { ...ofLane(options, index), nextNumber, broken: found });
+      const checked = await shape.run(run);
+      if (found.length > 0) broken.push({ what: shape.name, violations: found });
       for (const made of checked) {
         const each = options.mayFail === true ? { ...made, expected: orFailed(made.expected) } : made;
         const violations = checkTurn(each);
@@ -63,6 +79,6 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       options.onDone?.(turns.length);
     }
   };
-  await Promise.all(Array.from({ length: options.inFlight }, lane));
+  await Promise.all(Array.from({ length: options.inFlight }, (_, index) => lane(index)));
   return { done: turns.length, broken, turns, durationMs: Date.now() - startedMs };
 }

@@ -17,6 +17,10 @@ import { startOutside } from './outside-process.js';
 export const FAULT_KEY = 'ts_key_of_the_fault_runs_000000000000000000';
 /** Found in nothing the product leaves behind. */
 export const PROVIDER_SECRET = 'canary-provider-secret-5f2d8c';
+/** A provider key that comes with a request: sealed wherever it is kept. */
+export const SENT_SECRET = 'canary-sent-provider-secret-7c1e';
+/** For histories of every tenant, as an operator's tools read them. */
+export const CODEC_TOKEN = 'canary-codec-token-of-the-fault-runs-000000';
 export const MASTER_KEY = Buffer.from('canary-master-key-of-fault-runs!').toString('base64');
 
 export interface WorldOptions {
@@ -25,6 +29,8 @@ export interface WorldOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** What the product talks to in place of the provider itself. */
   readonly providerPort?: (real: number) => Promise<number>;
+  /** More providers. */
+  readonly providers?: string;
   /** More lines of configuration. */
   readonly config?: string;
   /** Where the data folder is made; default: the system's temporary folder. */
@@ -36,6 +42,8 @@ export interface World {
   readonly dataDir: string;
   readonly outside: Outside;
   apiUrl(): string;
+  /** What it is started with, for another process of the same installation. */
+  environment(): Readonly<Record<string, string>>;
   /** The process that runs now. */
   product(): ReadyProduct;
   /** Starts it (again), on the same folder and the same port. @returns milliseconds until it was ready. */
@@ -77,6 +85,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     dataDir,
     outside,
     apiUrl: () => `http://127.0.0.1:${port}`,
+    environment: () => environment(folder, outside, port),
     product,
     async start(env = {}) {
       const startedMs = performance.now();
@@ -119,13 +128,14 @@ function environment(folder: string, outside: Outside, port: number): Record<str
     TURNSTONE_CONFIG: join(folder, 'turnstone.config.yaml'),
     TURNSTONE_ADMIN_KEY: FAULT_KEY,
     TURNSTONE_MASTER_KEY: MASTER_KEY,
+    TURNSTONE_CODEC_TOKEN: CODEC_TOKEN,
     TURNSTONE_AGENTS_DIR: fileURLToPath(new URL('../agents', import.meta.url)),
     TURNSTONE_TOOL_MODULES: fileURLToPath(new URL('./effect-sink-tools.mjs', import.meta.url)),
     PORT: String(port),
   };
 }
 
-function configText(providerPort: number, { provider = '', config = '' }: WorldOptions): string {
+function configText(providerPort: number, { provider = '', providers = '', config = '' }: WorldOptions): string {
   return `providers:
   - name: fake
     base_url: http://127.0.0.1:${providerPort}/v1
@@ -137,6 +147,7 @@ ${provider}
       - name: small
         context_window: 2000
         prices: { input_per_million_micros: 1000000, output_per_million_micros: 2000000 }
+${providers}
 egress:
   allow: ['127.0.0.1/32']
 ${config}
