@@ -1,5 +1,6 @@
 /** What one tool call is given: files of its conversation path, earlier results, progress as stages, the egress gate. */
 import { createHash } from 'node:crypto';
+import { failure } from '../domain/failures.js';
 import type { Item } from '../domain/item.js';
 import type { StepContext } from '../domain/ports/turn-store.js';
 import type { ToolContext, ToolFile, ToolFiles } from '../domain/ports/tool-runtime.js';
@@ -17,6 +18,8 @@ export interface ToolContextInput {
   readonly stages: ToolStages;
   readonly signal: AbortSignal;
   readonly log: Logger;
+  /** Told of each file the call saves. */
+  readonly onSaved?: (file: { readonly id: string }) => void;
 }
 
 /** The same for every attempt and for nothing else: from the place in the turn, never from the model's call id. */
@@ -40,12 +43,12 @@ export function createToolContext(input: ToolContextInput): ToolContext {
     log: input.log,
     egress: deps.egress,
     progress: (title, content) => input.stages.begin(title, content),
-    files: createToolFiles(deps, scope, key.turnId),
+    files: createToolFiles(input),
     results: { read: (id) => deps.turns.fullResult(scope, key.turnId, id) },
   };
 }
 
-function createToolFiles(deps: ActivityDeps, scope: Scope, turnId: string): ToolFiles {
+function createToolFiles({ deps, scope, key: { turnId }, signal, onSaved }: ToolContextInput): ToolFiles {
   return {
     async list() {
       const context: StepContext | null = await deps.turns.loadContext(scope, turnId);
@@ -54,7 +57,14 @@ function createToolFiles(deps: ActivityDeps, scope: Scope, turnId: string): Tool
       return records.filter((record): record is NonNullable<typeof record> => record !== null).map(toToolFile);
     },
     read: (id) => deps.files.read(scope, id),
-    save: (file) => deps.files.put(scope, { ...file, purpose: 'assistant_output' }),
+    async save(file) {
+      const saved = await deps.files.put(scope, { ...file, purpose: 'assistant_output' });
+      onSaved?.(saved);
+      if (!signal.aborted) return saved;
+      // The call was given up: what it saves now nobody will hear of.
+      await deps.files.remove(scope, saved.id);
+      throw failure('turn.cancelled', 'The call was stopped; its file was not kept.');
+    },
   };
 }
 

@@ -20,6 +20,7 @@ import type { TurnRecord } from '../domain/turn.js';
 import { orOvertaken, stopReason, stoppedByUs } from './activity-deps.js';
 import type { ActivityDeps, RunContext } from './activity-deps.js';
 import { reportSecret } from './answer-filter.js';
+import { discardFiles } from './discard-files.js';
 import { createEventWriter, fenceEvents } from './event-writer.js';
 import type { EventWriter } from './event-writer.js';
 import { createToolContext } from './tool-context.js';
@@ -185,7 +186,9 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool, argumentsText: string)
   const timeoutMs = Math.min(tool.timeoutMs, input.remainingMs);
   const timeout = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([toolRun.signal, timeout]);
+  const saved: { readonly id: string }[] = [];
   const context = createToolContext({
+    onSaved: (file) => saved.push(file),
     deps: toolRun.deps,
     // Ids in a call's arguments come from a model: a tool reaches what the turn's owner owns, and nothing else.
     scope: ownerScope(turn),
@@ -198,6 +201,7 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool, argumentsText: string)
   try {
     return await raceAbort(tool.invoke(parsed, context), signal);
   } catch (error) {
+    await discardFiles(toolRun.deps, turn, saved, toolRun.run.log);
     if (!timeout.aborted || toolRun.signal.aborted) throw error;
     throw failure(
       'tool.timeout',
@@ -278,8 +282,10 @@ async function commit(toolRun: ToolRun, made: ToolEnd, durationMs: number): Prom
     durationMs,
     item,
   });
-  if (!written)
+  if (!written) {
+    await discardFiles(deps, toolRun.turn, made.files, toolRun.run.log);
     throw failure('turn.stale-attempt', `Attempt ${claim.call.attempt} of the call ${claim.call.name} was overtaken.`);
+  }
   for (const draft of endedEvents(item, toolRun.outputIndex)) toolRun.writer.emit(draft);
   await toolRun.writer.flush();
   return { status: end.status, repeatKey, preview: preview(cut.text, PREVIEW_MAX_BYTES) };

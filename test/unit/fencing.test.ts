@@ -8,6 +8,8 @@ import { runToolCall } from '../../activities/tool-run.js';
 import type { TurnEvent } from '../../domain/event.js';
 import { isTerminalEvent } from '../../domain/event.js';
 import type { LanguageModel, ModelChunk } from '../../domain/ports/model.js';
+import type { FileRecord } from '../../domain/ports/file-store.js';
+import { ownerScope } from '../../domain/scope.js';
 import type { CallModelResult } from '../../domain/turn-contract.js';
 import { anAcceptedTurn, answerChunks, benchScope as scope, callChunks } from '../support/activity-bench.js';
 import type { ActivityBench } from '../support/activity-bench.js';
@@ -137,19 +139,26 @@ describe('an attempt that was overtaken', () => {
     const gate = aGate();
     let calls = 0;
     const keys: string[] = [];
+    const saved: string[] = [];
     const bench = await anAcceptedTurn(
       [callChunks('book')],
       [
         {
           name: 'book',
           effect: 'keyed',
-          invoke: async (_input, { idempotencyKey, progress }) => {
+          invoke: async (_input, { idempotencyKey, progress, files }) => {
             calls += 1;
             keys.push(idempotencyKey);
-            if (calls > 1) return { text: 'booked' };
+            const save = async (): Promise<FileRecord> => {
+              const file = { filename: 'a.txt', mimeType: 'text/plain', content: new Uint8Array([1]) };
+              const record = await files.save(file);
+              saved.push(record.id);
+              return record;
+            };
+            if (calls > 1) return { text: 'booked', files: [await save()] };
             await gate.opened;
             progress('late stage');
-            return { text: 'booked late' };
+            return { text: 'booked late', files: [await save()] };
           },
         },
       ],
@@ -167,6 +176,10 @@ describe('an attempt that was overtaken', () => {
     gate.open();
     expect(await late).toBe('turn.stale-attempt');
     expect(new Set(keys).size).toBe(1);
+    // Of the two files the late one's is gone.
+    const owner = ownerScope(bench.turn);
+    const [kept, dropped] = await Promise.all(saved.map((id) => bench.deps.files.get(owner, id)));
+    expect([kept?.id, dropped]).toEqual([saved[0], null]);
     const state = await bench.deps.events.state({ tenantId: scope.tenantId, turnId });
     expect(JSON.stringify(state?.snapshot)).not.toContain('late');
     expect(JSON.stringify(await bench.deps.turns.output(scope, turnId))).toContain('booked');
