@@ -40,6 +40,7 @@ const TUNING = [
   '--dynamic-config-value', 'history.timerProcessorMaxPollRPS=2000',
   '--sqlite-pragma', 'journal_mode=wal',
   '--sqlite-pragma', 'synchronous=normal',
+  '--sqlite-pragma', 'busy_timeout=5000',
 ]; // prettier-ignore
 
 export function devServerArguments(settings: DevServerSettings): string[] {

@@ -1,4 +1,5 @@
 /** The embedded Temporal: a dev server as a child process with a file database, started tuned, watched, and restarted. */
+import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +9,7 @@ import type { DevServerProcess, DevServerSettings } from './dev-server-process.j
 import { logTail, spawnDevServer, stopProcess, untilListening } from './dev-server-process.js';
 import { choosePort, readRecord, stopLeftover, writeRecord } from './dev-server-record.js';
 import { isPortFree } from './local-ports.js';
+import { trimVisibility } from './trim-visibility.js';
 
 export interface StartDevServerOptions {
   readonly binary: string;
@@ -61,7 +63,10 @@ export async function startDevServer(options: StartDevServerOptions): Promise<De
   await requireFree(port, 'TURNSTONE_TEMPORAL_PORT');
   await requireFree(uiPort, 'TURNSTONE_TEMPORAL_UI_PORT');
   const run = (): Promise<DevServerProcess> => startOnce(settings, recordFile, options);
-  const supervised = supervise(await run(), run, settings, options.logger);
+  const isNew = !existsSync(settings.databaseFile);
+  const first = await run();
+  if (isNew) await trimVisibility(settings.databaseFile, options.logger, options.env);
+  const supervised = supervise(first, run, settings, options.logger);
   return { address: `127.0.0.1:${port}`, uiUrl: `http://127.0.0.1:${uiPort}`, ...supervised };
 }
 

@@ -2,13 +2,14 @@
  * Proves: the embedded Temporal starts on ports of its own, keeps its state and ports over restarts, is started again when
  * it dies, leaves no orphan when its parent is killed, and never takes another server for itself.
  */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SearchAttributeType, defineSearchAttributeKey } from '@temporalio/common';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { connectTemporal } from '../../adapters/temporal/connect-temporal.js';
 import type { TemporalConnection } from '../../adapters/temporal/connect-temporal.js';
@@ -49,6 +50,27 @@ describe('startDevServer', () => {
     expect((await fetch(server.uiUrl, { signal: AbortSignal.timeout(10_000) })).status).toBe(200);
     expect(server.uiUrl).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
     expect(readFileSync(join(dataDir, 'temporal.db')).subarray(0, 15).toString()).toBe('SQLite format 3');
+  });
+
+  it('first start: -> the visibility table has the indexes that are used, no others, and is searched as before', async () => {
+    const dataDir = temporaryFolder();
+    const server = await startForTest(dataDir);
+    const { client } = await connectTo(server.address);
+    const key = defineSearchAttributeKey(SEARCH_ATTRIBUTES.tenant, SearchAttributeType.KEYWORD);
+    const typedSearchAttributes = [{ key, value: 'north' }];
+    await client.workflow.start('turn', { workflowId: 'found', taskQueue: 'nobody', typedSearchAttributes });
+    const query = `${SEARCH_ATTRIBUTES.tenant} = 'north' AND ExecutionStatus = 'Running'`;
+    await until(async () => (await client.workflow.count(query)).count === 1 || null, 'the workflow is found');
+    await server.stop();
+    const script =
+      "import sqlite3, sys; print(*(name for name, in sqlite3.connect(sys.argv[1]).execute(\"select name from sqlite_master where type = 'index' and tbl_name = 'executions_visibility' and sql is not null\")))";
+    const indexes = execFileSync('python3', ['-c', script, join(dataDir, 'temporal.db')])
+      .toString()
+      .trim()
+      .split(' ');
+    expect(indexes).toContain('default_idx');
+    expect(indexes.filter((name) => /bool|double|int_0|datetime|keyword_(07|08|09|10)/.test(name))).toEqual([]);
+    expect(indexes.length).toBeLessThan(20);
   });
 
   it('stop and start: -> same ports, and what was accepted is still there', async () => {

@@ -11,6 +11,7 @@ import type { PythonRunner } from '../../domain/ports/tool-runtime.js';
 import { createTestRunner, jailMissing, pythonJob } from '../support/python-runners.js';
 import { createRecordingLogger } from '../support/recording-logger.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
+import { TEST_CACHE_DIR } from '../support/test-cache.js';
 
 const missing = await jailMissing();
 const title = missing === null ? '' : ` (skipped: ${missing})`;
@@ -108,8 +109,8 @@ describe.skipIf(missing !== null)(`Python environment: numpy, pandas, matplotlib
   let runner: PythonRunner;
 
   beforeAll(async () => {
-    // Kept between test runs: these are 60 MB.
-    const dataDir = join(process.env['TURNSTONE_CACHE_DIR'] ?? '.cache', 'test', 'python');
+    // Where the product keeps them, so that the tests that start it find them: these are 60 MB.
+    const dataDir = join(TEST_CACHE_DIR, 'python');
     runner = createPythonRunner({
       dataDir,
       poolSize: 1,
