@@ -32,6 +32,8 @@ export interface PgliteOptions {
   readonly sync?: boolean;
   /** What to do when the folder is damaged, in a sentence: the caller knows where the snapshots are. */
   readonly damageRemedy?: string;
+  /** How long the check of a database that was not closed in order may take; what it does not reach is not checked. */
+  readonly checkLimitMs?: number;
   /** Longest a query may take before its caller gets `store.unavailable`. */
   readonly queryTimeoutMs?: number;
   /** Another worker than ours, for tests of its death. */
@@ -98,7 +100,11 @@ async function openLocked(dataDir: string, lock: FolderLock | null, options: Pgl
     const version = rows[0]?.server_version ?? 'unknown';
     const opened = { dataDir, version, openMs: Math.round(channel.openMs), created: isNew, sync: workerOptions.sync };
     logger.info(opened, 'embedded database open');
-    if (check) logger.info({ ...(await checkDatabase(pool)) }, 'it was not closed in order and has been checked');
+    if (check)
+      logger.info(
+        { ...(await checkDatabase(pool, options.checkLimitMs)) },
+        'it was not closed in order and has been checked',
+      );
     const close = async (): Promise<void> => {
       await pool.end();
       await channel.close();
