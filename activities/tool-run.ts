@@ -27,6 +27,7 @@ import { createToolContext } from './tool-context.js';
 import { endedEvents, endedItem, parseArguments, runningEvent } from './tool-items.js';
 import type { ToolEnd } from './tool-items.js';
 import { permissionFor } from './tool-permission.js';
+import { raceAbort } from './race-abort.js';
 import { repeatKeyOf } from './repeat-key.js';
 import { cutToBudget } from './tool-result.js';
 import { createToolStages } from './tool-stages.js';
@@ -209,16 +210,6 @@ async function invokeInTime(toolRun: ToolRun, tool: Tool, argumentsText: string)
       { cause: error },
     );
   }
-}
-
-/** A tool that ignores its signal must not hold the turn: the call is given up, its late result goes nowhere. */
-function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = (): void => reject(failure('turn.cancelled', 'The call was stopped.'));
-    if (signal.aborted) stop();
-    signal.addEventListener('abort', stop, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-  });
 }
 
 function onToolError(toolRun: ToolRun, tool: Tool, error: Failure): ToolEnd {
