@@ -27,7 +27,7 @@ export interface CrashPoints {
  * costs a test run some seconds; one that was wrongly left out would never be crashed.
  */
 const READS =
-  /^(get|list|find|has|read|load|describe|ping|state|progress|health|resolve|output|items?|inputItems|fullResult|export|of[A-Z]\w*|callsOf|onCancel|close|status|unavailable|applying|openTurns|verify)/;
+  /^(get|list|find|has|is[A-Z]|read|load|describe|ping|state|progress|health|resolve|output|items?|inputItems|fullResult|export|of[A-Z]\w*|callsOf|onCancel|close|status|unavailable|applying|openTurns|verify)/;
 
 export function createCrashPoints(options: CrashPointOptions): CrashPoints {
   const isDue = createTrigger(options.at);

@@ -39,6 +39,7 @@ const LIVE_ONLY = /^(events\.append)\./;
 
 /** Points that no shape can reach on this product, each with the reason. */
 const UNREACHABLE: Readonly<Record<string, string>> = {
+  'activity.notifyEscalation': 'it keeps nothing; it tells an https address of the operator, which this world has not',
   'turns.beginNext':
     'the sweeper begins a turn that waits although none runs, which no death leaves behind: the transaction that closes a turn begins the next',
 };

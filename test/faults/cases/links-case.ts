@@ -112,7 +112,7 @@ async function withLink(
       seed: seed.fork('load'),
       tag: name,
       timeoutMs: TURN_TIMEOUT_MS,
-      mayFail: true,
+      mayFail: 'any',
       more: () => count.disturbances < STATES.length,
     });
     over.abort();

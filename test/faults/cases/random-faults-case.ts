@@ -19,12 +19,14 @@ import type { World } from '../world/world.js';
 type FaultKind = 'kill product' | 'kill Temporal' | 'stop and wake';
 const KINDS: readonly FaultKind[] = ['kill product', 'kill Temporal', 'stop and wake'];
 /** Each kind this often at least, however fast the turns are. */
-const ROUNDS = 3;
-const PAUSE_MS = { from: 2_000, to: 6_000 };
+const ROUNDS = { bounded: 2, full: 3 };
+const PAUSE_MS = { bounded: { from: 2_000, to: 6_000 }, full: { from: 10_000, to: 25_000 } };
+/** A turn whose process dies again and again is given up, visibly. */
+const GIVEN_UP = 'turn.lost';
 /** Over the heartbeat timeout: by the time it wakes up, its work was given away. */
 const STANDS_STILL_MS = { from: 8_000, to: 12_000 };
 /** A turn may be hit more than once. */
-const TURN_TIMEOUT_MS = 300_000;
+const TURN_TIMEOUT_MS = 600_000;
 const IN_FLIGHT = { bounded: 24, full: 200 };
 /** A key may ask 1,200 times a minute; each lane asks some five times a second. */
 const KEYS_PER_TENANT = { bounded: 3, full: 20 };
@@ -49,8 +51,9 @@ export const randomFaultsCase: FaultCase = {
         seed: context.seed.fork('load'),
         tag: 'random',
         callers,
+        mayFail: [GIVEN_UP],
         timeoutMs: TURN_TIMEOUT_MS,
-        more: () => KINDS.some((kind) => counts[kind] < ROUNDS),
+        more: () => KINDS.some((kind) => counts[kind] < (context.full ? ROUNDS.full : ROUNDS.bounded)),
         onDone: (done) => {
           if (done % 100 === 0) context.say(`${done} turns done`);
         },
@@ -67,6 +70,7 @@ export const randomFaultsCase: FaultCase = {
         figures: {
           turns: `${load.done}, ${inFlight} at a time, ${Math.round(load.durationMs / 1000)} s`,
           ...counts,
+          'given up after many deaths': load.turns.filter(({ stored }) => stored?.error?.code === GIVEN_UP).length,
           'asked for what another tenant has': tenants.asked,
           'start after a kill': describeTimes(startMs),
           'effects outside': audit.figures.effects,
@@ -90,9 +94,10 @@ async function disturb(
 ): Promise<readonly number[]> {
   const seed = context.seed.fork('faults');
   const startMs: number[] = [];
+  const pause = context.full ? PAUSE_MS.full : PAUSE_MS.bounded;
   for (;;) {
     for (const kind of seed.shuffled(KINDS)) {
-      await sleep(seed.between(PAUSE_MS.from, PAUSE_MS.to), undefined, { signal }).catch(() => undefined);
+      await sleep(seed.between(pause.from, pause.to), undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return startMs;
       context.say(`now: ${kind}`);
       const started = await doHarm(world, kind, seed);

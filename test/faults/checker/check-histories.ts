@@ -80,7 +80,10 @@ function withPatience({ payloadCodecs = [], ...rest }: DataConverter): DataConve
         }
       }
     };
-  return { ...rest, payloadCodecs: payloadCodecs.map((codec) => ({ ...codec, decode: patient(codec.decode) })) };
+  return {
+    ...rest,
+    payloadCodecs: payloadCodecs.map((codec) => ({ encode: patient(codec.encode), decode: patient(codec.decode) })),
+  };
 }
 
 function readRecord(dataDir: string): { readonly port: number } {

@@ -60,7 +60,8 @@ function isEnded({ status }: ResponseResource): boolean {
 export function numberProblems({ events }: Pick<ClientTurn, 'events'>): readonly string[] {
   const problems: string[] = [];
   let before: TurnEvent | null = null;
-  for (const { event } of events) {
+  // What a stream says when it cannot go on is no event of the turn, and has the number of the last one before it.
+  for (const { event } of events.filter((each) => (each.event.type as string) !== 'error')) {
     const number = event.sequence_number;
     const last = before?.sequence_number ?? -1;
     const isSnapshot = event.type === 'turnstone:snapshot';

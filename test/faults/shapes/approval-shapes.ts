@@ -103,6 +103,32 @@ function slowDecision(
   };
 }
 
+const remember: Decide = (approval) => ({ ...approve(approval), remember: 'conversation' });
+
+/** A decision that is remembered for the conversation, and taken back. */
+const consent: Shape = {
+  name: 'approval-consent',
+  async run(run) {
+    const conversation = await newConversation(run);
+    const planId = newPlanId(run);
+    const decisions = decider(run, remember);
+    const checked = await sendTurn(run, {
+      planId,
+      steps: [{ reply: calls(planId, 'first', [{ tool: 'book_asking' }]) }, { reply: said(planId) }],
+      body: { conversation },
+      onEvent: decisions.onEvent,
+      expected: completedWith(planId),
+    });
+    await decisions.done();
+    const path = `/v1/conversations/${conversation}/consents`;
+    const { status } = await ask(run, 'DELETE', `${path}/book_asking`);
+    const { json } = await ask(run, 'GET', path);
+    if (JSON.stringify(json).includes('book_asking'))
+      run.broken(1, `a consent stands after ${status} to taking it back`);
+    return [checked];
+  },
+};
+
 /** A message into a turn that waits is an answer to it: the call is not run, and the turn goes on with the message. */
 const messageInto: Shape = {
   name: 'approval-message',
@@ -118,8 +144,9 @@ const messageInto: Shape = {
       onEvent: sent.onEvent,
       expected: answeredAtLeastOnce(planId),
     });
-    const own = await readIfOwn(run, checked, await sent.begun(), planId);
-    await saidOnce(run, conversation, words);
+    const answered = await sent.begun();
+    const own = await readIfOwn(run, checked, answered, planId);
+    if (answered !== null && checked.turn.gaveUp === null) await saidOnce(run, conversation, words);
     return own === null ? [checked] : [checked, own];
   },
 };
@@ -143,13 +170,13 @@ const returned: Shape = {
       expected: isAsked,
     });
     const questions = asking.stored?.output.filter(({ type }) => type === 'mcp_approval_request') ?? [];
-    if (asking.turn.id === null || questions.length === 0) return [asking];
+    if (asking.stored?.status !== 'completed' || questions.length === 0) return [asking];
     const input = questions.map(({ id }, index) => ({
       type: 'mcp_approval_response',
       approval_request_id: id,
       approve: index === 0,
     }));
-    const body = { model: 'faulty', input, previous_response_id: asking.turn.id };
+    const body = { model: 'faulty', input, previous_response_id: asking.stored.id };
     const answered = await sendTurn(run, { planId, steps: [], part: 'answer', body, expected: completedWith(planId) });
     return [asking, answered];
   },
@@ -164,6 +191,7 @@ export const APPROVAL_SHAPES: readonly Shape[] = [
   decisionShape('approval-edit', edit, [{ tool: 'book_asking' }]),
   slowDecision('approval-expire', 'hasty', () => false, null),
   slowDecision('approval-escalate', 'insistent', ({ type }) => type === 'turnstone:approval.escalated', approve),
+  consent,
   messageInto,
   returned,
 ];

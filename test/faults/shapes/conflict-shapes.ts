@@ -107,7 +107,7 @@ const steer: Shape = {
     });
     const answered = await sent.begun();
     const own = await readIfOwn(run, checked, answered, planId);
-    if (answered !== null) await saidOnce(run, conversation, words);
+    if (answered !== null && checked.turn.gaveUp === null) await saidOnce(run, conversation, words);
     return own === null ? [checked] : [checked, own];
   },
 };

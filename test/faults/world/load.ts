@@ -20,8 +20,8 @@ export interface LoadOptions {
   readonly callers?: readonly Caller[];
   readonly timeoutMs: number;
   readonly dropEveryMs?: number;
-  /** What is disturbed may end a turn as failed: visibly, with its code. */
-  readonly mayFail?: boolean;
+  /** What is disturbed may end a turn as failed: visibly, with a code; these, or any. */
+  readonly mayFail?: readonly string[] | 'any';
   /** True: go on although so many turns are done. */
   readonly more?: () => boolean;
   readonly onDone?: (done: number) => void;
@@ -35,8 +35,11 @@ export interface LoadResult {
   readonly durationMs: number;
 }
 
-function orFailed(expected: CheckedTurn['expected']): CheckedTurn['expected'] {
-  return (stored) => (stored.status === 'failed' && stored.error !== null ? null : expected(stored));
+function orFailed(expected: CheckedTurn['expected'], codes: readonly string[] | 'any'): CheckedTurn['expected'] {
+  return (stored) => {
+    const code = stored.status === 'failed' ? stored.error?.code : undefined;
+    return code !== undefined && (codes === 'any' || codes.includes(code)) ? null : expected(stored);
+  };
 }
 
 /** Who sends the turns of a lane, and how. */
@@ -70,7 +73,7 @@ export async function runLoad(options: LoadOptions): Promise<LoadResult> {
       const checked = await shape.run(run);
       if (found.length > 0) broken.push({ what: shape.name, violations: found });
       for (const made of checked) {
-        const each = options.mayFail === true ? { ...made, expected: orFailed(made.expected) } : made;
+        const each = { ...made, expected: orFailed(made.expected, options.mayFail ?? []) };
         const violations = checkTurn(each);
         if (violations.length > 0) broken.push({ what: `${shape.name} ${each.planId}`, violations });
         // The events of thousands of turns are not kept.
