@@ -91,6 +91,11 @@ export interface TurnResult {
   readonly toolCalls: number;
 }
 
+/** What the workflow of a turn that ended ahead of it returns: the turn's record. */
+export function resultOfClosed({ status, state }: ClosedAhead): TurnResult {
+  return { status, steps: state.step, toolCalls: state.toolCalls };
+}
+
 export interface CallModelInput extends TurnIds {
   readonly step: number;
   /** What is left of the turn's wall time; the activity ends the call and closes the turn when it is used up. */

@@ -8,6 +8,7 @@ import { createEgress } from '../adapters/egress/egress-gate.js';
 import { createMemoryEventLog } from '../adapters/memory/memory-event-log.js';
 import { createMetrics } from '../adapters/prometheus/create-metrics.js';
 import type { MetricsEndpoint } from '../adapters/prometheus/create-metrics.js';
+import { ClosedTurnRecorder } from '../adapters/temporal/closed-turn-recorder.js';
 import { createTurnEngine } from '../adapters/temporal/turn-engine.js';
 import { createUndoEngine } from '../adapters/temporal/undo-engine.js';
 import type { ActivityDeps } from '../activities/activity-deps.js';
@@ -151,16 +152,24 @@ function openOutgoing(
 }
 
 /** Without a turn worker, what this process starts is anybody's. */
-function openTurnEngine({ config, engine, build, logger }: Parts, client: Client): TurnEngine {
+function openTurnEngine(parts: Parts, client: Client): TurnEngine {
+  const { config, engine, build, logger } = parts;
   const runsTurns = config.roles.has('turns');
   return createTurnEngine({
     client,
     taskQueue: config.temporal.task_queue,
     eagerStart: runsTurns,
+    ...(runsTurns ? { recorder: new ClosedTurnRecorder(recorderOptions(parts), logger) } : {}),
     searchAttributes: engine.searchAttributes,
     version: runsTurns ? build.version : null,
     logger,
   });
+}
+
+function recorderOptions(parts: Parts): ConstructorParameters<typeof ClosedTurnRecorder>[0] {
+  const { besideWorker, namespace } = parts.engine;
+  const dataConverter = dataConverterOf(parts);
+  return { connection: besideWorker, namespace, ...(dataConverter === undefined ? {} : { dataConverter }) };
 }
 
 /** Undefined without a master key: then Temporal holds readable payloads. */

@@ -19,7 +19,7 @@ import {
 } from '@temporalio/workflow';
 import type { ActivityOptions, EventGroupMarker } from '@temporalio/workflow';
 import { ActivityFailure, ApplicationFailure, CancelledFailure, defineSearchAttributeKey } from '@temporalio/common';
-import { PROGRESS_QUERY, SEARCH_ATTRIBUTES } from '../domain/turn-contract.js';
+import { PROGRESS_QUERY, SEARCH_ATTRIBUTES, resultOfClosed } from '../domain/turn-contract.js';
 import type {
   ClosedAhead,
   FinishTurnInput,
@@ -73,10 +73,10 @@ export async function turn(input: TurnInput): Promise<TurnResult> {
 }
 
 /** The turn has ended already, its outcome came with the start: this run is its record, and schedules nothing. */
-function recordClosed({ status, state }: ClosedAhead, progress: TurnProgressTracker): TurnResult {
-  progress.setState(state);
+function recordClosed(closed: ClosedAhead, progress: TurnProgressTracker): TurnResult {
+  progress.setState(closed.state);
   progress.setPhase('done');
-  return { status, steps: state.step, toolCalls: state.toolCalls };
+  return resultOfClosed(closed);
 }
 
 async function runToEnd(input: TurnInput, progress: TurnProgressTracker): Promise<TurnLoopResult> {

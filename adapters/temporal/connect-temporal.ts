@@ -1,19 +1,21 @@
 /** The one connection of this process: worker and client share it, so that turns can start eagerly. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from '@temporalio/client';
+import type { Connection, ConnectionOptions } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { NativeConnection } from '@temporalio/worker';
 import type { NativeConnectionOptions } from '@temporalio/worker';
 import { failure, toError } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import { SEARCH_ATTRIBUTES } from '../../domain/turn-contract.js';
+import { connectBesideWorker } from './closed-turn-recorder.js';
 import { CALL_TIMEOUT_MS } from './engine-errors.js';
 
 export interface ConnectTemporalOptions {
   readonly address: string;
   readonly namespace: string;
   /** TLS, API key, headers. */
-  readonly connection?: NativeConnectionOptions;
+  readonly connection?: NativeConnectionOptions & ConnectionOptions;
   /** True for the server this process started: it has the search attributes, and loopback needs no compression. */
   readonly embedded: boolean;
   readonly logger: Logger;
@@ -23,6 +25,8 @@ export interface ConnectTemporalOptions {
 export interface TemporalConnection {
   readonly connection: NativeConnection;
   readonly client: Client;
+  /** Hands eager tasks to who starts a workflow over it, and not to the worker. */
+  readonly besideWorker: Connection;
   readonly namespace: string;
   readonly address: string;
   /** False: the server lacks them and they may not be added; turns then start without. */
@@ -45,7 +49,12 @@ export async function connectTemporal(options: ConnectTemporalOptions): Promise<
     const searchAttributes = options.embedded || (await ensureSearchAttributes(connection, options));
     const { address, namespace } = options;
     const client = createTemporalClient({ connection, namespace });
-    return { connection, client, address, namespace, searchAttributes, close: () => connection.close() };
+    const besideWorker = connectBesideWorker(address, options.connection);
+    const close = async (): Promise<void> => {
+      await besideWorker.close();
+      await connection.close();
+    };
+    return { connection, client, besideWorker, address, namespace, searchAttributes, close };
   } catch (error) {
     await connection.close();
     throw error;

@@ -1,4 +1,5 @@
 /** What a failed call to the workflow engine, and the state of a run, mean: decided once. */
+import { isGrpcServiceError } from '@temporalio/client';
 import type { WorkflowExecutionStatusName } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError, WorkflowNotFoundError } from '@temporalio/common';
 import { failure, toError } from '../../domain/failures.js';
@@ -7,12 +8,16 @@ import type { Failure } from '../../domain/failures.js';
 /** Long enough for a server that is busy, short enough that a request fails before its client gives up. */
 export const CALL_TIMEOUT_MS = 5_000;
 
+/** The status of gRPC. */
+const ALREADY_EXISTS = 6;
+
 export function isNotFound(error: unknown): boolean {
   return error instanceof WorkflowNotFoundError;
 }
 
 export function isAlreadyStarted(error: unknown): boolean {
-  return error instanceof WorkflowExecutionAlreadyStartedError;
+  if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
+  return isGrpcServiceError(error) && (error.code as number) === ALREADY_EXISTS;
 }
 
 /** The innermost message says what happened; the outer ones say which call it was. */

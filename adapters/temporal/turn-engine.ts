@@ -21,11 +21,14 @@ import {
 } from '../../domain/turn-contract.js';
 import type { TurnRef } from '../../domain/turn-contract.js';
 import { userHandle } from '../../domain/user-handle.js';
+import type { ClosedTurnRecorder } from './closed-turn-recorder.js';
 import { CALL_TIMEOUT_MS, engineFailure, isAlreadyStarted, isNotFound, isRunning } from './engine-errors.js';
 
 export interface TurnEngineOptions {
   readonly client: Client;
   readonly taskQueue: string;
+  /** Records turns that have ended already; absent: the worker does it, as it does where workers have versions. */
+  readonly recorder?: ClosedTurnRecorder;
   /** A turn worker shares this client's connection: the first workflow task comes back with the start. */
   readonly eagerStart: boolean;
   /** False where the server does not know them. */
@@ -108,12 +111,36 @@ async function tryStart(options: TurnEngineOptions, turn: StartTurn, where: Wher
   const { workflow } = options.client;
   try {
     const start = await startOptions(turn, options, where);
+    if (await recordedAhead(options, turn, start)) return 'started';
     await within(options, CALL_TIMEOUT_MS, () => workflow.start(TURN_WORKFLOW_TYPE, start));
     return 'started';
   } catch (error) {
     if (!isAlreadyStarted(error)) throw engineFailure(error, `start turn ${turnId}`);
   }
   return (await latestRun(options, turn.input)) === null ? 'busy' : 'started';
+}
+
+/**
+ * A turn that has ended is recorded without the worker.
+ * @returns false where that is not possible, for whatever reason: the worker is there too.
+ */
+async function recordedAhead(
+  { recorder, version = null, logger }: TurnEngineOptions,
+  turn: StartTurn,
+  start: Awaited<ReturnType<typeof startOptions>>,
+): Promise<boolean> {
+  if (recorder === undefined || turn.input.closed === undefined || version !== null) return false;
+  try {
+    // It asks for the task itself; what the option asks for is a worker on the same connection.
+    await recorder.withDeadline(Date.now() + CALL_TIMEOUT_MS, () =>
+      recorder.start(TURN_WORKFLOW_TYPE, { ...start, requestEagerStart: false }),
+    );
+    return true;
+  } catch (error) {
+    if (isAlreadyStarted(error)) throw error;
+    logger.debug({ err: error, turnId: turn.input.turnId }, 'a turn that has ended is recorded by the worker');
+    return false;
+  }
 }
 
 async function cancel(options: TurnEngineOptions, turn: TurnRef): Promise<boolean> {

@@ -48,9 +48,18 @@ export async function measureLoad(bench: TurnBench, input: string, turns: number
   };
 }
 
-/** The same callers on bare workflows: the floor of the rate. */
-export async function measureBareRate({ bareWorker }: TurnBench): Promise<number> {
+export interface BareLoad {
+  readonly perSecond: number;
+  /** Of this process, which is the worker and the client, and of Temporal, per workflow. */
+  readonly cpuMs: number;
+}
+
+/** The same callers on bare workflows: the floor of rate and processor time on this machine at this hour. */
+export async function measureBareLoad({ product, bareWorker }: TurnBench): Promise<BareLoad> {
+  const pids = [process.pid, await product.temporalPid()];
+  const spent = (): number => pids.reduce((sum, pid) => sum + cpuTime(pid).total, 0);
+  const before = spent();
   const perSecond = await ratePerSecond(BARE_RUNS, CALLERS, () => bareWorker.run());
   await bareWorker.quiet();
-  return perSecond;
+  return { perSecond, cpuMs: (spent() - before) / BARE_RUNS };
 }

@@ -14,8 +14,8 @@ import { measureHistory } from './measure-history.js';
 import type { HistorySizes } from './measure-history.js';
 import { measureLatency } from './measure-latency.js';
 import type { Latency } from './measure-latency.js';
-import { CALLERS, measureBareRate, measureLoad } from './measure-load.js';
-import type { Load } from './measure-load.js';
+import { CALLERS, measureBareLoad, measureLoad } from './measure-load.js';
+import type { BareLoad, Load } from './measure-load.js';
 
 export interface TurnBench {
   readonly product: BenchProduct;
@@ -37,11 +37,11 @@ export async function benchTurn(): Promise<BenchReport> {
     const bench: TurnBench = { product, providerUrl: provider.url, bareWorker, keys: await product.makeKeys(CALLERS) };
     const history = await measureHistory(bench);
     const latency = await measureLatency(bench);
-    const barePerSecond = await measureBareRate(bench);
+    const bare = await measureBareLoad(bench);
     await measureLoad(bench, 'hello', WARM_UP_TURNS);
     const plain = await measureLoad(bench, 'hello', PLAIN_TURNS);
     const tools = await measureLoad(bench, 'two tools', TOOL_TURNS);
-    return toReport(latency, { barePerSecond, plain, tools }, history);
+    return toReport(latency, { bare, plain, tools }, history);
   } finally {
     await bareWorker.stop();
     await product.stop();
@@ -50,7 +50,7 @@ export async function benchTurn(): Promise<BenchReport> {
 }
 
 interface Loads {
-  readonly barePerSecond: number;
+  readonly bare: BareLoad;
   readonly plain: Load;
   readonly tools: Load;
 }
@@ -60,7 +60,8 @@ function toReport(latency: Latency, loads: Loads, history: HistorySizes): BenchR
   return {
     rows: [
       ...latencyRows(latency),
-      fact(`bare workflows a second, ${CALLERS} callers`, show(loads.barePerSecond), 'floor'),
+      fact(`bare workflows a second, ${CALLERS} callers`, show(loads.bare.perSecond), 'floor'),
+      fact('processor time of a bare workflow, its worker and Temporal', `${show(loads.bare.cpuMs)} ms`, 'floor'),
       atLeast(`plain turns a second, ${CALLERS} callers`, loads.plain.perSecond, 80, ''),
       ...loadFacts('plain', loads.plain),
       atMost('processor time of a plain turn, product and Temporal', cpu(loads.plain), 20, 'ms'),
