@@ -8,12 +8,17 @@ import { Kysely, PostgresDialect, sql } from 'kysely';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { Scope } from '../../domain/scope.js';
 import { createClientPool } from './client-pool.js';
+import { createFairLanes } from './fair-lanes.js';
+import type { Lane } from './fair-lanes.js';
 import { beginAs } from './ownership.js';
 import type { Schema } from './schema.js';
 import type { SqlPool } from './sql-pool.js';
 import { toStoreFailure } from './store-failure.js';
 
 export type Connection = Kysely<Schema>;
+/** Where the pool has no limit of its own. */
+const WAIT_TIMEOUT_MS = 10_000;
+
 type Work<T> = (connection: Connection) => Promise<T>;
 
 export interface Database {
@@ -42,25 +47,34 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
     dialect: new PostgresDialect({ pool: createClientPool(sqlPool.pool, logger) }),
   });
 
-  const transaction = async <T>(begin: string, work: Work<T>, awaitCommit: boolean): Promise<T> => {
+  const lanes = createFairLanes(
+    sqlPool.pool.options.max,
+    sqlPool.pool.options.connectionTimeoutMillis ?? WAIT_TIMEOUT_MS,
+  );
+
+  const transaction = async <T>(lane: Lane, begin: string, work: Work<T>, awaitCommit: boolean): Promise<T> => {
     try {
-      return await kysely.connection().execute(async (connection) => {
-        const outcome = await workWithin(connection, begin, work, logger);
-        const committed = sql.raw('commit').execute(connection);
-        if (awaitCommit) await committed;
-        // A read has nothing to lose: its caller need not wait for the end of the transaction.
-        else
-          committed.catch((error: unknown) => logger.warn({ err: toStoreFailure(error) }, 'a read could not be ended'));
-        return outcome;
-      });
+      return await lanes.run(lane, () =>
+        kysely.connection().execute(async (connection) => {
+          const outcome = await workWithin(connection, begin, work, logger);
+          const committed = sql.raw('commit').execute(connection);
+          if (awaitCommit) await committed;
+          // A read has nothing to lose: its caller need not wait for the end of the transaction.
+          else
+            committed.catch((error: unknown) =>
+              logger.warn({ err: toStoreFailure(error) }, 'a read could not be ended'),
+            );
+          return outcome;
+        }),
+      );
     } catch (error) {
       throw toStoreFailure(error);
     }
   };
   return {
-    read: async (scope, work) => transaction(beginAs(scope), work, false),
-    write: async (scope, work) => transaction(beginAs(scope), work, true),
-    system: (work) => transaction(BEGIN_SYSTEM, work, true),
+    read: async (scope, work) => transaction(laneOf(scope, 'read'), beginAs(scope), work, false),
+    write: async (scope, work) => transaction(laneOf(scope, 'write'), beginAs(scope), work, true),
+    system: (work) => transaction('read', BEGIN_SYSTEM, work, true),
     owner: kysely as unknown as Kysely<unknown>,
     logger,
     kind: sqlPool.kind,
@@ -73,6 +87,11 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
       }
     },
   };
+}
+
+/** Activities and the sweeper act for the whole tenant, callers do not, or say that they are administrators. */
+function laneOf(scope: Scope, lane: Lane): Lane {
+  return scope.wholeTenant === true ? 'turns' : lane;
 }
 
 const BEGIN_SYSTEM = 'begin; set local role turnstone_system';
