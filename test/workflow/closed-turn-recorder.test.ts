@@ -79,7 +79,9 @@ async function withWorker<T>({ taskQueue, cipher }: Recording, work: () => Promi
 }
 
 describe.concurrent('a turn that has ended', () => {
-  it('no worker there -> recorded all the same; the history is what a worker writes, and replays', async ({ expect }) => {
+  it('no worker there -> recorded all the same; the history is what a worker writes, and replays', async ({
+    expect,
+  }) => {
     const recording = aRecording();
     const turn = aClosedTurn();
     await recording.engine.start(turn);
