@@ -72,8 +72,8 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
     }
   };
   return {
-    read: async (scope, work) => transaction(laneOf(scope, 'read'), beginAs(scope), work, false),
-    write: async (scope, work) => transaction(laneOf(scope, 'write'), beginAs(scope), work, true),
+    read: async (scope, work) => transaction(readingLane(scope), beginAs(scope), work, false),
+    write: async (scope, work) => transaction('work', beginAs(scope), work, true),
     system: (work) => transaction('read', BEGIN_SYSTEM, work, true),
     owner: kysely as unknown as Kysely<unknown>,
     logger,
@@ -89,9 +89,9 @@ export function createDatabase(sqlPool: SqlPool, logger: Logger): Database {
   };
 }
 
-/** Activities and the sweeper act for the whole tenant, callers do not, or say that they are administrators. */
-function laneOf(scope: Scope, lane: Lane): Lane {
-  return scope.wholeTenant === true ? 'turns' : lane;
+/** What activities read is part of their work. */
+function readingLane(scope: Scope): Lane {
+  return scope.wholeTenant === true ? 'work' : 'read';
 }
 
 const BEGIN_SYSTEM = 'begin; set local role turnstone_system';

@@ -5,9 +5,12 @@
  */
 import { failure } from '../../domain/failures.js';
 
-/** `read`: somebody looks, or proves who they are; `write`: somebody asks for a change; `turns`: the product's own work. */
-export type Lane = 'read' | 'write' | 'turns';
-const LANES: readonly Lane[] = ['read', 'write', 'turns'];
+/**
+ * `read`: somebody looks, or proves who they are; `work`: everything else. New turns stand in one line with what running ones
+ * write: if they went first, more would be begun than can be ended, and each would take longer.
+ */
+export type Lane = 'read' | 'work';
+const LANES: readonly Lane[] = ['read', 'work'];
 
 export interface FairLanes {
   /** Runs `work` when a slot is free and it is this lane's turn. @throws `store.unavailable` when that takes too long. */
@@ -20,14 +23,14 @@ interface Waiting {
 
 /** @param size how many may run at once: the connections of the pool. */
 export function createFairLanes(size: number, timeoutMs: number): FairLanes {
-  const queues: Record<Lane, Set<Waiting>> = { read: new Set(), write: new Set(), turns: new Set() };
+  const queues: Record<Lane, Set<Waiting>> = { read: new Set(), work: new Set() };
   let free = size;
   let lastServed = 0;
 
   const next = (): void => {
     for (let step = 1; step <= LANES.length; step += 1) {
       const at = (lastServed + step) % LANES.length;
-      const queue = queues[LANES[at] ?? 'turns'];
+      const queue = queues[LANES[at] ?? 'work'];
       const [first] = queue;
       if (first === undefined) continue;
       lastServed = at;
