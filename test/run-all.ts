@@ -1,11 +1,13 @@
 /**
- * `npm test`: sets up what the suites need, runs them one after the other, and ends with one line that sums them up.
+ * `npm test`: sets up what the suites need, runs them, some beside each other, and ends with one line that sums them up.
  * Name suites to run only those: `npm test -- unit api`. Nothing needs to be prepared by hand.
  */
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepareTestEnvironment } from './runner/prepare-environment.js';
 import { runSuite } from './runner/run-suite.js';
+import type { SuiteOptions } from './runner/run-suite.js';
 import type { SuiteResult } from './runner/suite-result.js';
 import { toSummaryLine } from './runner/suite-result.js';
 import type { Suite } from './runner/suites.js';
@@ -24,6 +26,33 @@ function chooseSuites(names: readonly string[]): readonly Suite[] {
   return names.length === 0 ? SUITES : SUITES.filter(({ name }) => names.includes(name));
 }
 
+/** Suites that run at the same time; the first one's output is shown as it comes, that of the others after it. */
+function toGroups(suites: readonly Suite[]): readonly (readonly Suite[])[] {
+  const leads = suites.filter(({ beside }) => !suites.some(({ name }) => name === beside));
+  return leads.map((lead) => [lead, ...suites.filter(({ beside }) => beside === lead.name)]);
+}
+
+async function runGroup(
+  group: readonly Suite[],
+  options: Pick<SuiteOptions, 'root' | 'env' | 'signal'>,
+): Promise<readonly SuiteResult[]> {
+  const [lead] = group;
+  const file = (name: string): string => join(cacheDir, 'test-results', name);
+  await mkdir(file(''), { recursive: true });
+  console.log(group.map(({ name, proves }) => `\n== ${name}: ${proves}`).join(''));
+  const results = await Promise.all(
+    group.map(({ name }) => {
+      const output = name === lead?.name ? {} : { outputFile: file(`${name}.log`) };
+      return runSuite(name, { ...options, reportFile: file(`${name}.json`), ...output });
+    }),
+  );
+  for (const { name } of group.slice(1)) {
+    console.log(`\n== ${name}, which ran beside ${lead?.name ?? ''}`);
+    console.log(await readFile(file(`${name}.log`), 'utf8'));
+  }
+  return results;
+}
+
 function printSummary(results: readonly SuiteResult[]): void {
   console.log('\nSuite          passed  failed  skipped  seconds');
   for (const { name, passed, failed, skipped, durationMs, problems } of results) {
@@ -40,11 +69,9 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
   const { env, problems } = await prepareTestEnvironment(cacheDir, (line) => console.log(line));
   const results: SuiteResult[] = problems.map((problem) => ({ ...FAILED_SETUP, problems: [problem] }));
-  for (const { name, proves } of suites) {
+  for (const group of toGroups(suites)) {
     if (stop.signal.aborted) break;
-    console.log(`\n== ${name}: ${proves}`);
-    const reportFile = join(cacheDir, 'test-results', `${name}.json`);
-    results.push(await runSuite(name, { root, reportFile, env, signal: stop.signal }));
+    results.push(...(await runGroup(group, { root, env, signal: stop.signal })));
   }
   printSummary(results);
   const failed = stop.signal.aborted || results.some((result) => result.failed > 0);

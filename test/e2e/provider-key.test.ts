@@ -57,7 +57,8 @@ describe('a provider key sent with the request', () => {
     const settings = (await (await fetch(`${ui}/api/v1/settings`)).json()) as { Codec: { Endpoint: string } };
     expect(settings.Codec.Endpoint).toMatch(new RegExp(`^http://127.0.0.1:${port}/codec/ui/[\\w-]{32}$`));
     const handle = (await product.temporal()).workflow.getHandle(`turn/default/${String(id)}`);
-    const event = await until(async () => (await handle.fetchHistory()).events?.[0] ?? null, 'the workflow has begun');
+    const begun = async () => (await handle.fetchHistory().catch(() => null))?.events?.[0] ?? null;
+    const event = await until(begun, 'the workflow has begun');
     const [input] = event.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
     const [plain] = await callCodec(`${settings.Codec.Endpoint}/decode`, '', input === undefined ? [] : [input], {
       origin: ui,

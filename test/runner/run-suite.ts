@@ -1,5 +1,6 @@
 /** Runs one suite in its own process group, so that a suite that hangs is ended with everything it started. */
 import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
@@ -15,9 +16,11 @@ export interface SuiteOptions {
   readonly reportFile: string;
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
+  /** Where its output goes; absent: straight to the terminal. */
+  readonly outputFile?: string;
 }
 
-function runVitest(name: string, { root, reportFile, env, signal }: SuiteOptions): Promise<number | null> {
+function runVitest(name: string, { root, reportFile, env, signal, outputFile }: SuiteOptions): Promise<number | null> {
   const args = [
     VITEST,
     'run',
@@ -27,11 +30,12 @@ function runVitest(name: string, { root, reportFile, env, signal }: SuiteOptions
     '--reporter=json',
     `--outputFile.json=${reportFile}`,
   ];
+  const output = outputFile === undefined ? 'inherit' : openSync(outputFile, 'w');
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, args, {
       cwd: root,
       env,
-      stdio: ['ignore', 'inherit', 'inherit'],
+      stdio: ['ignore', output, output],
       detached: true,
     });
     const endGroup = (): void => {
@@ -42,6 +46,7 @@ function runVitest(name: string, { root, reportFile, env, signal }: SuiteOptions
     child.once('error', reject);
     child.once('exit', (code) => {
       clearTimeout(limit);
+      if (output !== 'inherit') closeSync(output);
       signal.removeEventListener('abort', endGroup);
       resolve(code);
     });
