@@ -47,9 +47,7 @@ async function runCrashPoints(context: CaseContext): Promise<CaseResult> {
   const worlds = await Promise.all(Array.from({ length: context.only === null ? LANES : 1 }, () => createWorld()));
   try {
     await Promise.all(worlds.map((world) => world.start()));
-    const scout = worlds[0];
-    if (scout === undefined) throw new Error('no world');
-    const found = await findCrashCases(scout, context.seed, context.only);
+    const found = await findCrashCases(worlds, context.seed, context.only);
     for (const reason of found.reasons) context.say(`cannot be reached: ${reason}`);
     const wanted = found.all.filter((each) => context.only?.test(nameOf(each)) ?? true);
     const chosen = context.full || context.only !== null ? wanted : chooseOnePerPoint(wanted, context.seed);

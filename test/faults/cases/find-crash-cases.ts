@@ -13,7 +13,7 @@ import { stoppedUndoShape } from '../shapes/undo-shapes.js';
 import { shapeRunOf } from '../world/shape-run.js';
 import { readTrace, untilQuiet } from './crash-trace.js';
 import { START_CRASHES } from './start-crashes.js';
-import type { StartCrash } from './start-crashes.js';
+import type { Names, StartCrash } from './start-crashes.js';
 import type { World } from '../world/world.js';
 
 export interface CrashCase {
@@ -59,21 +59,28 @@ function shapesFor(only: RegExp | null): readonly (Shape | StartCrash)[] {
   return named.length > 0 ? named : CRASHED_SHAPES;
 }
 
-export async function findCrashCases(world: World, seed: Seeded, only: RegExp | null): Promise<FoundCases> {
-  const all: CrashCase[] = [];
+/** @param worlds share the shapes among them: most of a shape is waiting. */
+export async function findCrashCases(worlds: readonly World[], seed: Seeded, only: RegExp | null): Promise<FoundCases> {
   const shapes = shapesFor(only);
-  let number = 0;
-  const nextNumber = (): number => (number += 1);
-  for (const shape of shapes) {
-    const before = readTrace(world).length;
-    const [first] = await scout(world, shape, nextNumber);
-    if (first !== undefined) throw new Error(`${shape.name} is broken without any fault: ${JSON.stringify(first)}`);
-    await untilQuiet(world);
-    all.push(...casesOf(shape, readTrace(world).slice(before), seed));
-  }
-  const known = new Set(
-    readTrace(world).flatMap((line) => (line.startsWith('known ') ? [line.slice('known '.length)] : [])),
+  const lines = new Map<Shape | StartCrash, readonly string[]>();
+  const queue = [...shapes];
+  await Promise.all(
+    worlds.map(async (world, lane) => {
+      let number = 0;
+      const nextNumber = (): number => (number += 1);
+      for (let shape = queue.shift(); shape !== undefined; shape = queue.shift()) {
+        const before = readTrace(world).length;
+        const [first] = await scout(world, shape, { tag: `scout${lane}`, nextNumber });
+        if (first !== undefined) throw new Error(`${shape.name} is broken without any fault: ${JSON.stringify(first)}`);
+        await untilQuiet(world);
+        lines.set(shape, readTrace(world).slice(before));
+      }
+    }),
   );
+  // In the order of the shapes, whichever was done first: a seed chooses the same cases again.
+  const all = shapes.flatMap((shape) => casesOf(shape, lines.get(shape) ?? [], seed));
+  const traces = worlds.flatMap((world) => readTrace(world));
+  const known = new Set(traces.flatMap((line) => (line.startsWith('known ') ? [line.slice('known '.length)] : [])));
   const reached = new Set(all.map(({ point }) => point));
   if (shapes !== CRASHED_SHAPES) return { all, never: [], reasons: [] };
   const never = [...known].filter((point) => !reached.has(point));
@@ -86,8 +93,7 @@ export async function findCrashCases(world: World, seed: Seeded, only: RegExp | 
 
 const reasonOf = (point: string): string | undefined => UNREACHABLE[point.replace(/\.(before|after)$/, '')];
 
-async function scout(world: World, shape: Shape | StartCrash, nextNumber: () => number): Promise<readonly Violation[]> {
-  const names = { tag: 'scout', nextNumber };
+async function scout(world: World, shape: Shape | StartCrash, names: Names): Promise<readonly Violation[]> {
   if ('atStart' in shape) {
     const { turns, broken } = await shape.atStart(world, names, null);
     return [...turns.flatMap(checkTurn), ...broken];

@@ -19,7 +19,7 @@ import type { World } from '../world/world.js';
 type FaultKind = 'kill product' | 'kill Temporal' | 'stop and wake';
 const KINDS: readonly FaultKind[] = ['kill product', 'kill Temporal', 'stop and wake'];
 /** Each kind this often at least, however fast the turns are. */
-const ROUNDS = { bounded: 2, full: 3 };
+const ROUNDS = { bounded: 1, full: 3 };
 const PAUSE_MS = { bounded: { from: 2_000, to: 6_000 }, full: { from: 10_000, to: 25_000 } };
 /** A turn whose process dies again and again is given up, visibly. */
 const GIVEN_UP = 'turn.lost';

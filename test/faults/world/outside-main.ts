@@ -16,6 +16,8 @@ import type { EffectLine, ProviderEnd, ProviderStart } from './outside-log.js';
 import { findPlan } from './turn-plan.js';
 
 const [logFile = '/dev/null'] = process.argv.slice(2);
+// A world that nobody asks anything has a log too.
+appendFileSync(logFile, '');
 const write = (line: ProviderStart | ProviderEnd | EffectLine): void =>
   appendFileSync(logFile, `${JSON.stringify(line)}\n`);
 
