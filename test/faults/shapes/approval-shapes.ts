@@ -146,7 +146,7 @@ const messageInto: Shape = {
     });
     const answered = await sent.begun();
     const own = await readIfOwn(run, checked, answered, planId);
-    if (answered !== null && checked.turn.gaveUp === null) await saidOnce(run, conversation, words);
+    if (answered !== null) await saidOnce(run, conversation, words, own ?? checked);
     return own === null ? [checked] : [checked, own];
   },
 };

@@ -107,7 +107,7 @@ const steer: Shape = {
     });
     const answered = await sent.begun();
     const own = await readIfOwn(run, checked, answered, planId);
-    if (answered !== null && checked.turn.gaveUp === null) await saidOnce(run, conversation, words);
+    if (answered !== null) await saidOnce(run, conversation, words, own ?? checked);
     return own === null ? [checked] : [checked, own];
   },
 };
@@ -141,8 +141,18 @@ export async function readIfOwn(
   return moved === null ? null : readTurn(run, moved, about);
 }
 
-/** With every turn of the conversation at its end. */
-export async function saidOnce(run: ShapeRun, conversation: string, words: string): Promise<void> {
+/**
+ * With every turn of the conversation at its end. A turn that failed is no part of the conversation, nor is what it was asked:
+ * whether it may fail is said by what is expected of it.
+ * @param reader the turn that has the message.
+ */
+export async function saidOnce(
+  run: ShapeRun,
+  conversation: string,
+  words: string,
+  { turn, stored }: CheckedTurn,
+): Promise<void> {
+  if (turn.gaveUp !== null || stored?.status !== 'completed') return;
   const times = await timesSaid(run, conversation, words);
   if (times !== 1) run.broken(1, `the second message is in the conversation ${times} times`);
 }
