@@ -8,8 +8,14 @@ import type { Failure } from '../../domain/failures.js';
 /** Long enough for a server that is busy, short enough that a request fails before its client gives up. */
 export const CALL_TIMEOUT_MS = 5_000;
 
-/** The status of gRPC. */
-const ALREADY_EXISTS = 6;
+/** Of gRPC; the SDK does not export them. */
+export const GRPC_STATUS = { notFound: 5, alreadyExists: 6, failedPrecondition: 9, aborted: 10 } as const;
+
+export function hasStatus(error: unknown, status: number): boolean {
+  if (!isGrpcServiceError(error)) return false;
+  const code: number = error.code;
+  return code === status;
+}
 
 export function isNotFound(error: unknown): boolean {
   return error instanceof WorkflowNotFoundError;
@@ -17,7 +23,7 @@ export function isNotFound(error: unknown): boolean {
 
 export function isAlreadyStarted(error: unknown): boolean {
   if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
-  return isGrpcServiceError(error) && (error.code as number) === ALREADY_EXISTS;
+  return hasStatus(error, GRPC_STATUS.alreadyExists);
 }
 
 /** The innermost message says what happened; the outer ones say which call it was. */

@@ -3,12 +3,11 @@
  * current, and making the first one current. Which turns go where is decided in `turn-engine.ts`.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { isGrpcServiceError } from '@temporalio/client';
 import type { WorkerDeploymentVersion } from '@temporalio/common';
 import { failure, isFailure, toError } from '../../domain/failures.js';
 import type { Logger } from '../../domain/ports/logger.js';
 import type { TemporalConnection } from './connect-temporal.js';
-import { CALL_TIMEOUT_MS } from './engine-errors.js';
+import { CALL_TIMEOUT_MS, GRPC_STATUS, hasStatus } from './engine-errors.js';
 
 export interface WorkerDeploymentOptions {
   readonly engine: Pick<TemporalConnection, 'connection' | 'client' | 'namespace' | 'address'>;
@@ -24,8 +23,6 @@ export type CurrentBuild = string | null;
 
 /** Stable there: pinned turns that outlive a worker, and routing that reaches a queue at once. */
 const OLDEST_SERVER = [1, 29, 1] as const;
-/** Of gRPC; the SDK does not export them. */
-const STATUS = { notFound: 5, failedPrecondition: 9, aborted: 10 } as const;
 /** A worker's polls are known to the server within tens of milliseconds. */
 const REGISTERED_WITHIN_MS = 15_000;
 const PAUSE_MS = 50;
@@ -216,7 +213,7 @@ async function setCurrent(
     await ask(engine, () => connection.workflowService.setWorkerDeploymentCurrentVersion(request));
     return true;
   } catch (error) {
-    if (hasStatus(error, STATUS.failedPrecondition) || hasStatus(error, STATUS.aborted)) return false;
+    if (hasStatus(error, GRPC_STATUS.failedPrecondition) || hasStatus(error, GRPC_STATUS.aborted)) return false;
     throw error;
   }
 }
@@ -254,15 +251,9 @@ async function orNull<T>(answer: Promise<T>): Promise<T | null> {
   try {
     return await answer;
   } catch (error) {
-    if (hasStatus(error, STATUS.notFound)) return null;
+    if (hasStatus(error, GRPC_STATUS.notFound)) return null;
     throw error;
   }
-}
-
-function hasStatus(error: unknown, status: number): boolean {
-  if (!isGrpcServiceError(error)) return false;
-  const code: number = error.code;
-  return code === status;
 }
 
 function unusable({ address }: WorkerDeploymentOptions['engine'], deploymentName: string, what: string): Error {

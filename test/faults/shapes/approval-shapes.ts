@@ -4,15 +4,7 @@
  */
 import type { TurnEvent } from '../../../domain/event.js';
 import type { CheckedTurn } from '../checker/check-turn.js';
-import {
-  answeredAtLeastOnce,
-  answersFor,
-  newConversation,
-  onceAt,
-  readIfOwn,
-  saidOnce,
-  steerInto,
-} from './conflict-shapes.js';
+import { answersFor, joiningShape, newConversation } from './conflict-shapes.js';
 import { ask, calls, completedWith, newPlanId, said, sendTurn } from './shape.js';
 import type { CallSpec, Shape, ShapeRun } from './shape.js';
 
@@ -130,26 +122,12 @@ const consent: Shape = {
 };
 
 /** A message into a turn that waits is an answer to it: the call is not run, and the turn goes on with the message. */
-const messageInto: Shape = {
+const messageInto = joiningShape({
   name: 'approval-message',
-  async run(run) {
-    const conversation = await newConversation(run);
-    const planId = newPlanId(run);
-    const words = `rather not, ${planId}`;
-    const sent = onceAt(mayAsk, () => steerInto(run, { conversation, planId, words }));
-    const checked = await sendTurn(run, {
-      planId,
-      steps: [{ reply: calls(planId, 'first', [{ tool: 'pay_asking' }]) }, ...answersFor(planId)],
-      body: { conversation },
-      onEvent: sent.onEvent,
-      expected: answeredAtLeastOnce(planId),
-    });
-    const answered = await sent.begun();
-    const own = await readIfOwn(run, checked, answered, planId);
-    if (answered !== null) await saidOnce(run, conversation, words, own ?? checked);
-    return own === null ? [checked] : [checked, own];
-  },
-};
+  at: mayAsk,
+  words: 'rather not',
+  call: { tool: 'pay_asking' },
+});
 
 /** The turn ends with the question; the answer makes a turn of its own, which runs the call. */
 const returned: Shape = {

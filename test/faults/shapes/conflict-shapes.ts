@@ -3,7 +3,7 @@ import type { TurnEvent } from '../../../domain/event.js';
 import type { CheckedTurn } from '../checker/check-turn.js';
 import type { Answered } from '../world/client.js';
 import { ask, calls, completedWith, endedAs, newPlanId, readTurn, said, sendTurn } from './shape.js';
-import type { Shape, ShapeRun } from './shape.js';
+import type { CallSpec, Shape, ShapeRun } from './shape.js';
 
 export async function newConversation(run: ShapeRun): Promise<string> {
   const { json } = await ask(run, 'POST', '/v1/conversations', {});
@@ -11,7 +11,7 @@ export async function newConversation(run: ShapeRun): Promise<string> {
 }
 
 /** Does something once, at the first event it is for. */
-export function onceAt<T>(
+function onceAt<T>(
   isIt: (event: TurnEvent) => boolean,
   begin: (turnId: string) => Promise<T>,
 ): { readonly onEvent: (event: TurnEvent, turnId: string) => void; readonly begun: () => Promise<T | null> } {
@@ -85,47 +85,60 @@ export const answersFor = (planId: string): readonly { readonly reply: ReturnTyp
   Array.from({ length: 3 }, () => ({ reply: said(planId) }));
 
 /** Completed; a turn that went on for a message has answered twice. */
-export const answeredAtLeastOnce =
+const answeredAtLeastOnce =
   (planId: string): CheckedTurn['expected'] =>
   (stored) =>
     stored.status === 'completed' ? null : completedWith(planId)(stored);
 
-/** The message is in the conversation once, whether the turn read it or it came too late and became one of its own. */
-const steer: Shape = {
-  name: 'steer',
-  async run(run) {
-    const conversation = await newConversation(run);
-    const planId = newPlanId(run);
-    const words = `please hurry, ${planId}`;
-    const sent = onceAt(isItem, () => steerInto(run, { conversation, planId, words }));
-    const checked = await sendTurn(run, {
-      planId,
-      steps: [{ reply: calls(planId, 'first', [{ tool: 'look', after: 600 }]) }, ...answersFor(planId)],
-      body: { conversation },
-      onEvent: sent.onEvent,
-      expected: answeredAtLeastOnce(planId),
-    });
-    const answered = await sent.begun();
-    const own = await readIfOwn(run, checked, answered, planId);
-    if (answered !== null) await saidOnce(run, conversation, words, own ?? checked);
-    return own === null ? [checked] : [checked, own];
-  },
-};
+interface JoiningMessage {
+  readonly name: string;
+  /** When it is sent. */
+  readonly at: Parameters<typeof onceAt>[0];
+  readonly words: string;
+  /** What runs, or is asked about, when it comes. */
+  readonly call: CallSpec;
+}
 
-export interface Steer {
+/** The message is in the conversation once, whether the turn read it or it came too late and became one of its own. */
+export function joiningShape({ name, at, words: beginning, call }: JoiningMessage): Shape {
+  return {
+    name,
+    async run(run) {
+      const conversation = await newConversation(run);
+      const planId = newPlanId(run);
+      const words = `${beginning}, ${planId}`;
+      const sent = onceAt(at, () => steerInto(run, { conversation, planId, words }));
+      const checked = await sendTurn(run, {
+        planId,
+        steps: [{ reply: calls(planId, 'first', [call]) }, ...answersFor(planId)],
+        body: { conversation },
+        onEvent: sent.onEvent,
+        expected: answeredAtLeastOnce(planId),
+      });
+      const answered = await sent.begun();
+      const own = await readIfOwn(run, checked, answered, planId);
+      if (answered !== null) await saidOnce(run, conversation, words, own ?? checked);
+      return own === null ? [checked] : [checked, own];
+    },
+  };
+}
+
+const steer = joiningShape({ name: 'steer', at: isItem, words: 'please hurry', call: { tool: 'look', after: 600 } });
+
+interface Steer {
   readonly conversation: string;
   readonly planId: string;
   readonly words: string;
 }
 
-export function steerInto(run: ShapeRun, { conversation, planId, words }: Steer): Promise<Answered> {
+function steerInto(run: ShapeRun, { conversation, planId, words }: Steer): Promise<Answered> {
   const turnstone = { on_conflict: 'steer' };
   const body = { model: 'faulty', conversation, input: words, background: true, turnstone };
   return ask(run, 'POST', '/v1/responses', body, { key: `steer-of-${planId}` });
 }
 
 /** One that came too late is a turn of its own, which becomes part of the conversation when it ends: it is read to its end. */
-export async function readIfOwn(
+async function readIfOwn(
   run: ShapeRun,
   running: CheckedTurn,
   answered: Answered | null,
@@ -146,7 +159,7 @@ export async function readIfOwn(
  * whether it may fail is said by what is expected of it.
  * @param reader the turn that has the message.
  */
-export async function saidOnce(
+async function saidOnce(
   run: ShapeRun,
   conversation: string,
   words: string,
